@@ -1,0 +1,1 @@
+"""Health checks for LLM features: sources -> core -> summaries -> findings -> verdicts."""

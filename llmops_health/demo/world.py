@@ -1,0 +1,88 @@
+"""The demo world in memory: every table of every feature, made from one seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import polars as pl
+
+from llmops_health.demo.calls import make_calls
+from llmops_health.demo.faults import DESIGN_DAYS, LAST_DAY, Calendar
+from llmops_health.demo.features import FEATURES
+from llmops_health.demo.responses import make_feedback, make_labels
+from llmops_health.demo.suites import Suite, make_suite
+from llmops_health.demo.texts import load_phrases
+from llmops_health.demo.traffic import make_traffic, make_users
+
+MIN_CALLS_PER_DAY = 20
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All tables. Columns of `calls` that start with `_` are the truth and are never written."""
+
+    calendar: Calendar
+    calls: dict[str, pl.DataFrame]
+    labels: pl.DataFrame
+    feedback: pl.DataFrame
+    eval_cases: pl.DataFrame
+    eval_runs: pl.DataFrame
+    eval_results: pl.DataFrame
+
+
+def make_world(
+    *,
+    seed: int = 7,
+    days: int = DESIGN_DAYS,
+    last_day: date = LAST_DAY,
+    calls_per_day: int = 220,
+) -> World:
+    """Make the world of a seed.
+
+    Parameters
+    ----------
+    seed
+        Decides everything that is random; each feature has draws of its own.
+    days
+        Length of the world, at least 14; what is planted keeps its place in proportion.
+    last_day
+        Last day (UTC) of the world.
+    calls_per_day
+        Production calls of a feature of volume 1 on an average day, at least 20.
+
+    Raises
+    ------
+    ValueError
+        If `days` or `calls_per_day` is too small.
+    """
+    if calls_per_day < MIN_CALLS_PER_DAY:
+        raise ValueError(
+            f"calls_per_day must be at least {MIN_CALLS_PER_DAY}, got {calls_per_day}."
+        )
+    calendar = Calendar.ending(last_day, days)
+    calls: dict[str, pl.DataFrame] = {}
+    labels: list[pl.DataFrame] = []
+    feedback: list[pl.DataFrame] = []
+    suites: list[Suite] = []
+    for number, feature in enumerate(FEATURES):
+        rngs = (np.random.default_rng([seed, number, stage]) for stage in range(6))
+        phrases = load_phrases(feature.feature_id)
+        users = make_users(feature, len(phrases.topics), next(rngs))
+        suite = make_suite(feature, phrases, calendar, next(rngs))
+        traffic = make_traffic(feature, phrases, users, calendar, calls_per_day, next(rngs))
+        made = make_calls(feature, phrases, users, traffic, suite, calendar, next(rngs))
+        calls[feature.feature_id] = made
+        labels.append(make_labels(feature, phrases, made, calendar, next(rngs)))
+        feedback.append(make_feedback(feature, users, made, calendar, next(rngs)))
+        suites.append(suite)
+    return World(
+        calendar=calendar,
+        calls=calls,
+        labels=pl.concat(labels).sort("labelled_at", "call_id", maintain_order=True),
+        feedback=pl.concat(feedback).sort("created_at", "feedback_id"),
+        eval_cases=pl.concat([suite.cases for suite in suites]),
+        eval_runs=pl.concat([suite.runs for suite in suites]),
+        eval_results=pl.concat([suite.results for suite in suites]),
+    )

@@ -1,0 +1,195 @@
+"""Write the demo world as the files that people have: logs, labels, feedback, evals, a config.
+
+Beside them goes `truth.json`: what is planted, which rows are dirty, and how much there is.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import asdict
+from datetime import date
+from importlib.resources import files
+from pathlib import Path
+
+import polars as pl
+
+from llmops_health.demo import faults
+from llmops_health.demo.dirt import (
+    CSV_EPOCH_COLUMN,
+    Reject,
+    dirty_call_lines,
+    dirty_csv_calls,
+    dirty_feedback,
+    dirty_label,
+)
+from llmops_health.demo.faults import DESIGN_DAYS, LAST_DAY
+from llmops_health.demo.plants import truth
+from llmops_health.demo.world import World, make_world
+
+CONFIG_NAME = "llmops-health.yaml"
+TRUTH_NAME = "truth.json"
+GZIP_LEVEL = 1
+ISO_MILLISECONDS = "%Y-%m-%dT%H:%M:%S%.3fZ"
+JSON_LINES_FEATURES = (
+    faults.SUPPORT_INTENTS,
+    faults.HELP_RAG,
+    faults.SALES_DRAFTS,
+    faults.CODE_AGENT,
+)
+CSV_CALLS = "logs/invoice_fields.csv"
+PARQUET_CALLS = "logs/moderation.parquet"
+LABELS = "labels/labels.csv"
+FEEDBACK = "feedback/feedback.jsonl"
+
+
+def write_world(
+    folder: Path,
+    *,
+    seed: int = 7,
+    days: int = DESIGN_DAYS,
+    last_day: date = LAST_DAY,
+    calls_per_day: int = 220,
+) -> Path:
+    """Write the world of a seed into `folder` and return the path of its config.
+
+    The same arguments write the same bytes.
+
+    Raises
+    ------
+    ValueError
+        If `days` or `calls_per_day` is too small for what is planted.
+    """
+    world = make_world(seed=seed, days=days, last_day=last_day, calls_per_day=calls_per_day)
+    for sub in ("logs/calls", "labels", "feedback", "evals"):
+        (folder / sub).mkdir(parents=True, exist_ok=True)
+    rejects = [
+        *_write_json_lines_calls(folder, world),
+        *_write_csv_calls(folder, world.calls[faults.INVOICE_FIELDS]),
+        *_write_labels(folder, world.labels),
+        *_write_feedback(folder, world.feedback),
+    ]
+    _written(world.calls[faults.MODERATION]).write_parquet(folder / PARQUET_CALLS)
+    world.eval_cases.write_parquet(folder / "evals/cases.parquet")
+    world.eval_runs.write_parquet(folder / "evals/runs.parquet")
+    world.eval_results.write_parquet(folder / "evals/results.parquet")
+    _write_truth(folder, world, rejects, seed)
+    return _write_config(folder)
+
+
+def _written(calls: pl.DataFrame) -> pl.DataFrame:
+    kept = calls.select(name for name in calls.columns if not name.startswith("_"))
+    first = ["call_id", "feature_id", "started_at", "run_kind"]
+    return kept.select(*first, pl.exclude(first)).rechunk()
+
+
+def _write_json_lines_calls(folder: Path, world: World) -> list[Reject]:
+    encoded = pl.concat(
+        calls.select(
+            day=calls["started_at"].dt.date(),
+            started_at=calls["started_at"],
+            line=_written(calls)
+            .with_columns(pl.col("started_at").dt.strftime(ISO_MILLISECONDS))
+            .select(pl.struct(pl.all()).struct.json_encode())
+            .to_series(),
+        )
+        for calls in (world.calls[name] for name in JSON_LINES_FEATURES)
+    ).sort("started_at", maintain_order=True)
+    by_day = encoded.group_by("day", maintain_order=True).agg("line")
+    lines = {f"logs/calls/{day}.jsonl.gz": list(of_day) for day, of_day in by_day.iter_rows()}
+    rejects = dirty_call_lines(lines)
+    for name, of_file in lines.items():
+        content = ("\n".join(of_file) + "\n").encode()
+        (folder / name).write_bytes(gzip.compress(content, GZIP_LEVEL, mtime=0))
+    return rejects
+
+
+def _write_csv_calls(folder: Path, calls: pl.DataFrame) -> list[Reject]:
+    """Write the log of a service that has names and units of its own."""
+    seconds = pl.col("started_at").dt.epoch("ms") / 1000
+    own = calls.select(
+        pl.col("call_id").alias("id"),
+        seconds.alias(CSV_EPOCH_COLUMN),
+        pl.when(pl.col("run_kind") == "prod")
+        .then(pl.lit("live"))
+        .otherwise(pl.lit("golden"))
+        .alias("purpose"),
+        pl.col("eval_case_id").alias("golden_id"),
+        pl.col("trace_id", "span_id", "session_id"),
+        pl.col("user_id").alias("customer"),
+        pl.col("environment", "provider", "operation"),
+        pl.col("request_model").alias("model"),
+        pl.col("response_model").alias("served_by"),
+        pl.col("prompt_name", "prompt_version", "service_version"),
+        pl.col("temperature", "top_p", "max_tokens", "params_known"),
+        pl.col("system_text").alias("instructions"),
+        pl.col("input_text").alias("document"),
+        pl.col("output_text").alias("answer"),
+        pl.col("predicted_label").alias("doc_type"),
+        pl.col("confidence").alias("certainty"),
+        pl.col("input_tokens").alias("tokens_in"),
+        pl.col("output_tokens").alias("tokens_out"),
+        (pl.col("latency_ms") / 1000).round(4).alias("seconds"),
+        (pl.col("cost_usd") * 100).round(7).alias("cost_cents"),
+        pl.col("finish_reason"),
+        pl.col("error_type").alias("error"),
+    )
+    lines = own.write_csv(float_scientific=False).splitlines()
+    rejects = dirty_csv_calls(CSV_CALLS, lines)
+    _write_lines(folder / CSV_CALLS, lines)
+    return rejects
+
+
+def _write_labels(folder: Path, labels: pl.DataFrame) -> list[Reject]:
+    lines = labels.write_csv(datetime_format="%Y-%m-%dT%H:%M:%SZ").splitlines()
+    rejects = dirty_label(LABELS, lines)
+    _write_lines(folder / LABELS, lines)
+    return rejects
+
+
+def _write_feedback(folder: Path, feedback: pl.DataFrame) -> list[Reject]:
+    times = pl.col("created_at").dt.strftime(ISO_MILLISECONDS)
+    lines = feedback.with_columns(times).write_ndjson().splitlines()
+    rejects = dirty_feedback(FEEDBACK, lines)
+    _write_lines(folder / FEEDBACK, lines)
+    return rejects
+
+
+def _write_lines(path: Path, lines: list[str]) -> None:
+    path.write_bytes(("\n".join(lines) + "\n").encode())
+
+
+def _write_truth(folder: Path, world: World, rejects: list[Reject], seed: int) -> None:
+    calendar = world.calendar
+    plants = truth(days=calendar.days, last_day=calendar.last_day)
+    moderation = world.calls[faults.MODERATION]
+    dearest = moderation.sort("cost_usd", descending=True)["call_id"][0]
+    content = {
+        "seed": seed,
+        "first_day": str(calendar.first_day),
+        "last_day": str(calendar.last_day),
+        "plants": [{**asdict(plant), "starts_on": str(plant.starts_on)} for plant in plants],
+        "rejects": [asdict(reject) for reject in rejects],
+        "rows": {
+            "calls": {name: calls.height for name, calls in world.calls.items()},
+            "labels": world.labels.height,
+            "feedback": world.feedback.height,
+            "eval_cases": world.eval_cases.height,
+            "eval_runs": world.eval_runs.height,
+            "eval_results": world.eval_results.height,
+        },
+        "facts": {
+            "judge_agreement": faults.JUDGE_AGREEMENT,
+            "cost_spike_call_id": dearest,
+            "log_hole": str(calendar.date_of(calendar.index(faults.MISSING_DAY))),
+        },
+    }
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    (folder / TRUTH_NAME).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _write_config(folder: Path) -> Path:
+    source = files("llmops_health.demo") / CONFIG_NAME
+    path = folder / CONFIG_NAME
+    path.write_bytes(source.read_bytes())
+    return path

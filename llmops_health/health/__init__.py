@@ -1,0 +1,110 @@
+"""The health checks: a folder is a mode, a module in it a check.
+
+A module here *is* a check: its name is the check's name, its docstring the documentation, its
+`Params` the settings, and the argument names of its `check` the tables it reads. Nothing is
+registered anywhere else.
+"""
+
+from __future__ import annotations
+
+import inspect
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+
+import polars as pl
+
+from llmops_health.config import Feature
+from llmops_health.findings import CheckParams, Finding, Status
+
+MODES = tuple(sorted(info.name for info in iter_modules(__path__) if info.ispkg))
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A health module, as the runner and the graph see it."""
+
+    mode: str
+    name: str
+    doc: str
+    reads: tuple[str, ...]
+    history_days: int
+    params: type[CheckParams]
+    run: Callable[..., Iterable[Finding]]
+
+    @property
+    def key(self) -> str:
+        """Name of the check's asset and table of its own."""
+        return f"health__{self.mode}__{self.name}"
+
+    @property
+    def title(self) -> str:
+        """First line of the documentation: the fault in one sentence."""
+        return self.doc.splitlines()[0]
+
+    def judge(
+        self, feature: Feature, day: date, tables: Mapping[str, pl.DataFrame], params: CheckParams
+    ) -> list[Finding]:
+        """Judge one feature on one day from tables that know nothing later than that day."""
+        if not params.enabled:
+            return [
+                Finding(
+                    status=Status.NOT_APPLICABLE, n=0, message="Switched off in the configuration."
+                )
+            ]
+        given = {name: tables[name] for name in self.reads}
+        return list(self.run(feature=feature, day=day, params=params, **given))
+
+
+class History:
+    """One table's rows of one feature, cut to the days that a judgement may know."""
+
+    def __init__(self, rows: pl.DataFrame) -> None:
+        """Keep rows; those with a `day` column are sorted by it once."""
+        self._daily = "day" in rows.columns
+        self._rows = rows.sort("day") if self._daily else rows
+        self._days: list[date] = self._rows["day"].to_list() if self._daily else []
+
+    def until(self, day: date, n_days: int) -> pl.DataFrame:
+        """Return the rows of the `n_days` days that end with `day`, or all of a table without."""
+        if not self._daily:
+            return self._rows
+        start = bisect_left(self._days, day - timedelta(days=n_days - 1))
+        stop = bisect_right(self._days, day)
+        return self._rows.slice(start, stop - start)
+
+
+@cache
+def discover() -> tuple[Check, ...]:
+    """Return every check of this package, by mode and name."""
+    found = [
+        _as_check(mode, info.name)
+        for mode in MODES
+        for info in iter_modules([str(Path(__file__).parent / mode)])
+        if not info.name.startswith("_")
+    ]
+    return tuple(sorted(found, key=lambda check: (check.mode, check.name)))
+
+
+def mode_doc(mode: str) -> str:
+    """Return what a mode is, from the docstring of its folder."""
+    return inspect.cleandoc(import_module(f"{__name__}.{mode}").__doc__ or "")
+
+
+def _as_check(mode: str, name: str) -> Check:
+    module = import_module(f"{__name__}.{mode}.{name}")
+    arguments = inspect.signature(module.check).parameters
+    return Check(
+        mode=mode,
+        name=name,
+        doc=inspect.cleandoc(module.__doc__ or ""),
+        reads=tuple(a for a in arguments if a not in {"feature", "day", "params"}),
+        history_days=module.HISTORY_DAYS,
+        params=module.Params,
+        run=module.check,
+    )

@@ -1,0 +1,312 @@
+"""The service's daily sums on one axis of days, and its windows held against the 28 days before.
+
+A window is the last 1, 2 or 7 days. Its reference ends 7 days before the judged day, so that it
+is the same for every window, and is given the window's mix of weekdays and weekends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from math import log, sqrt
+
+import numpy as np
+import polars as pl
+
+from llmops_health.health.drift import _seasons
+from llmops_health.health.drift._seasons import Flags, Floats
+from llmops_health.kernels.nulls import robust_z
+from llmops_health.kernels.shift import (
+    Shift,
+    bucket_deff,
+    day_dispersion,
+    mean_shift as mean_shift,
+    share_shift,
+)
+from llmops_health.kernels.trend import theil_sen
+
+N_BUCKETS = 64
+WINDOWS = (2, 7, 1)  # in the order in which they are reported
+REFERENCE_DAYS = 28
+REFERENCE_ENDS = 7
+# Edges of a coarse bin in log-bins: it holds the bins 8 k ... 8 k + 7, each closed on the right.
+_LOG_GAMMA = log(1.01 / 0.99)
+_LOWEST = -12_000
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """How one measure of one window stands to its reference.
+
+    `lasts` is whether the effect is there on every day of a short window, or in a week without
+    its worst day. `limit` is the reference times the floor that was tested.
+    """
+
+    days: int
+    n: int
+    value: float
+    lo: float
+    hi: float
+    reference: float
+    p_value: float
+    deff: float
+    lasts: bool
+
+    @property
+    def ratio(self) -> float:
+        """Value over reference; infinite where the reference is 0."""
+        return self.value / self.reference if self.reference > 0 else float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """The judged day, how many days there are, and which of them are weekend."""
+
+    day: date
+    n_days: int
+    weekend: Flags
+
+    @classmethod
+    def ending(cls, day: date, n_days: int) -> Axis:
+        """Build the axis of `n_days` days up to and including `day`."""
+        return cls(day, n_days, _seasons.is_weekend(day, n_days))
+
+    def window(self, days: int) -> Flags:
+        """Return which days are the last `days`."""
+        return np.arange(self.n_days) >= self.n_days - days
+
+    def reference(self) -> Flags:
+        """Return which days are the reference."""
+        place = np.arange(self.n_days)
+        last = self.n_days - REFERENCE_ENDS
+        return (place < last) & (place >= last - REFERENCE_DAYS)
+
+    def weights(self, rows: Floats, days: int) -> Floats | None:
+        """Return a weight per day of the reference that gives it the window's mix of day types."""
+        return _seasons.mixed_like(rows, self.weekend, self.window(days), self.reference())
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Sums and rows of one metric, shape (n_days, 64) each."""
+
+    x: Floats
+    n: Floats
+
+    def by_bucket(self, weights: Floats) -> Floats:
+        """Return the sums and rows per bucket over weighted days, shape (64, 2)."""
+        return np.column_stack([weights @ self.x, weights @ self.n])
+
+
+def metric_sums(rates: pl.DataFrame, metric: str, axis: Axis) -> Sums:
+    """Lay one metric of `summary__rates` out by day and bucket."""
+    rows = rates.filter(pl.col("metric") == metric)
+    index = _seasons.day_index(rows["day"], axis.day, axis.n_days)
+    buckets = rows["bucket"].to_numpy().astype(np.int64)
+    shape = (axis.n_days, N_BUCKETS)
+    return Sums(
+        _seasons.daily_sums(index, buckets, rows["sum_x"].to_numpy(), shape),
+        _seasons.daily_sums(index, buckets, rows["n"].to_numpy(), shape),
+    )
+
+
+def share_move(sums: Sums, axis: Axis, days: int, floor: float) -> Move | None:
+    """Hold a share of a window against its reference; None without rows on either side."""
+    return _move(sums, sums, axis, days, floor)
+
+
+def _move(sums: Sums, before: Sums, axis: Axis, days: int, floor: float) -> Move | None:
+    per_day = sums.n.sum(axis=1)
+    window, weights = axis.window(days), axis.weights(per_day, days)
+    if weights is None or per_day[window].sum() <= 0:
+        return None
+    then = before.by_bucket(weights)
+    if then[:, 1].sum() <= 0:
+        return None
+    reference = axis.reference()
+    dispersion = day_dispersion(before.x[reference].sum(axis=1), before.n[reference].sum(axis=1))
+    shift = share_shift(sums.by_bucket(window.astype(float)), then, dispersion=dispersion)
+    lasts = _lasts(sums.x.sum(axis=1)[window], per_day[window], floor * shift.reference)
+    return _as_move(shift, days, int(per_day[window].sum()), lasts=lasts)
+
+
+def _lasts(x: Floats, n: Floats, level: float) -> bool:
+    """Whether every day of two, or a week without its worst day, is at or above a level."""
+    if len(n) < 7:
+        return bool((x >= level * n).all() and (n > 0).all())
+    worst = int(np.argmax(x - level * n))
+    rest = np.arange(len(n)) != worst
+    return bool(n[rest].sum() > 0 and x[rest].sum() >= level * n[rest].sum())
+
+
+def _as_move(shift: Shift, days: int, n: int, *, lasts: bool) -> Move:
+    return Move(
+        days, n, shift.current, shift.lo, shift.hi, shift.reference, shift.p_rise, shift.deff, lasts
+    )
+
+
+def mean_move(sums: Sums, axis: Axis, days: int, floor: float) -> Move | None:
+    """Hold a mean of a window against its reference; None without positive sums on either side."""
+    per_day = sums.n.sum(axis=1)
+    window, weights = axis.window(days), axis.weights(per_day, days)
+    if weights is None:
+        return None
+    now, then = sums.by_bucket(window.astype(float)), sums.by_bucket(weights)
+    if not (now[:, 0].sum() > 0 and then[:, 0].sum() > 0):
+        return None
+    se_day = _scatter_of_days(sums, axis) / sqrt(days)
+    shift = mean_shift(now, then, se_day=se_day)
+    lasts = _lasts(sums.x.sum(axis=1)[window], per_day[window], floor * shift.reference)
+    return _as_move(shift, days, int(per_day[window].sum()), lasts=lasts)
+
+
+def _scatter_of_days(sums: Sums, axis: Axis) -> float:
+    """Robust standard deviation of ln daily means about the median of their type of day."""
+    x, n = sums.x.sum(axis=1), sums.n.sum(axis=1)
+    residuals = []
+    for kind in (axis.weekend, ~axis.weekend):
+        days = axis.reference() & kind & (x > 0)
+        if days.sum() > 2:
+            means = np.log(x[days] / n[days])
+            residuals.append(means - np.median(means))
+    if not residuals:
+        return 0.0
+    return 1.4826 * float(np.median(np.abs(np.concatenate(residuals))))
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Calls by day, bucket and coarse bin of one duration, as rows."""
+
+    index: np.ndarray[tuple[int], np.dtype[np.int64]]
+    bucket: np.ndarray[tuple[int], np.dtype[np.int64]]
+    upper: Floats  # upper edge of the bin, in log-bins
+    n: Floats
+
+    @classmethod
+    def of(cls, latency: pl.DataFrame, field: str, axis: Axis) -> Timings:
+        """Take the rows of one field that lie on the axis."""
+        rows = latency.filter(pl.col("field") == field)
+        index = _seasons.day_index(rows["day"], axis.day, axis.n_days)
+        inside = (index >= 0) & (index < axis.n_days)
+        return cls(
+            index[inside],
+            rows["bucket"].to_numpy().astype(np.int64)[inside],
+            8.0 * rows["k_coarse"].to_numpy().astype(np.float64)[inside] + 7.0,
+            rows["n"].to_numpy().astype(np.float64)[inside],
+        )
+
+    def quantile(self, weights: Floats, ranks: Floats) -> Floats:
+        """Return quantiles in ms over weighted days, interpolated inside bins."""
+        upper, place = np.unique(self.upper, return_inverse=True)
+        mass = np.bincount(place, self.n * weights[self.index], minlength=len(upper))
+        kept = mass > 0
+        below = mass[kept].cumsum()
+        wanted = np.clip(ranks, 0.0, 1.0) * below[-1]
+        at = np.minimum(np.searchsorted(below, wanted), kept.sum() - 1)
+        into = np.clip((wanted - below[at]) / mass[kept][at] + 1, 0.0, 1.0)
+        position = upper[kept][at] - 8 * (1 - into)
+        return np.where(position < _LOWEST, 0.0, np.exp(_LOG_GAMMA * np.maximum(position, -999)))
+
+    def above(self, limit_ms: float, shape: tuple[int, int]) -> Sums:
+        """Count calls slower than a limit, by day and bucket."""
+        position = log(limit_ms) / _LOG_GAMMA
+        share = np.clip((self.upper - position) / 8, 0.0, 1.0)
+        return Sums(
+            _seasons.daily_sums(self.index, self.bucket, self.n * share, shape),
+            _seasons.daily_sums(self.index, self.bucket, self.n, shape),
+        )
+
+
+def quantile_move(timings: Timings, axis: Axis, days: int, q: float, floor: float) -> Move | None:
+    """Hold a quantile of a window against `floor` times that of its reference.
+
+    The p-value is that of the share of calls beyond the limit, whose expectation is 1 - q or
+    less where the quantile has not risen beyond it; the interval is Woodruff's.
+    """
+    shape = (axis.n_days, N_BUCKETS)
+    rows = _seasons.daily_sums(timings.index, timings.bucket, timings.n, shape).sum(axis=1)
+    window, weights = axis.window(days), axis.weights(rows, days)
+    if weights is None or rows[window].sum() <= 0:
+        return None
+    reference = float(timings.quantile(weights, np.array([q]))[0])
+    if reference <= 0:
+        return None
+    slow, slow_then = timings.above(floor * reference, shape), timings.above(reference, shape)
+    move = _move(slow, slow_then, axis, days, 1.0)
+    if move is None:
+        return None
+    value, lo, hi = woodruff(timings, window.astype(float), q, move.deff)
+    return Move(days, move.n, value, lo, hi, reference, move.p_value, move.deff, move.lasts)
+
+
+def woodruff(
+    timings: Timings, weights: Floats, q: float, deff: float, *, t: float = 2.0
+) -> tuple[float, float, float]:
+    """Return a quantile in ms with its interval: the error of the share below it, in values."""
+    n = float((timings.n * weights[timings.index]).sum())
+    reach = t * sqrt(q * (1 - q) * deff / n)
+    value, lo, hi = timings.quantile(weights, np.array([q, q - reach, q + reach]))
+    return float(value), float(lo), float(hi)
+
+
+def quantile_deff(timings: Timings, axis: Axis, days: int, limit_ms: float) -> float:
+    """Design effect of the share of calls beyond a limit in the last `days`."""
+    slow = timings.above(limit_ms, (axis.n_days, N_BUCKETS))
+    window = axis.window(days)
+    of_days = day_dispersion(slow.x.sum(axis=1), slow.n.sum(axis=1))
+    return max(of_days, bucket_deff(*slow.by_bucket(window.astype(float)).T))
+
+
+def volume_move(calls: Floats, axis: Axis, ceiling: float, smallest: float) -> Move | None:
+    """Hold the calls of the last two days against the same weekdays of past weeks with their trend.
+
+    None where fewer than four past weeks have `smallest` calls expected.
+
+    The p-value is that of a fall. `lasts` is whether each day is below `ceiling` times what was
+    expected of it.
+    """
+    n_weeks = min(8, (axis.n_days - 2) // 7)
+    ago = axis.n_days - 2 - 7 * np.arange(1, n_weeks + 1)
+    days = calls[ago[:, None] + np.arange(2)]
+    logged = days.sum(axis=1) > 0
+    first_logged = int(np.argmax(calls > 0)) if (calls > 0).any() else axis.n_days
+    past = days[(ago >= first_logged) & logged]
+    if len(past) < 4:
+        return None
+    weeks = -np.flatnonzero((ago >= first_logged) & logged) - 1.0
+    y = np.log(past.sum(axis=1) + 0.5)
+    slope = float(np.clip(theil_sen(y, weeks).slope, -log(1.25), log(1.25)))
+    level = float(np.median(y - slope * weeks))
+    expected = float(np.exp(level))
+    if expected < smallest:
+        return None
+    total = float(calls[-2:].sum())
+    fall = level - log(total + 0.5)
+    by_day = np.median(past / np.maximum(past.sum(axis=1, keepdims=True), 1), axis=0) * expected
+    p_value = robust_z(_volume_scatter(calls, first_logged), -fall, mad_floor=0.05).p_value / 2
+    return Move(
+        days=2,
+        n=int(total),
+        value=total,
+        lo=max(0.0, total - 2 * sqrt(total)),
+        hi=total + 2 * sqrt(total),
+        reference=expected,
+        p_value=p_value if fall > 0 else 1.0,
+        deff=1.0,
+        lasts=bool((calls[-2:] < ceiling * by_day).all()),
+    )
+
+
+def _volume_scatter(calls: Floats, first_logged: int) -> Floats:
+    """Ln of past two-day totals over the median of the same weekdays."""
+    totals = calls[1:] + calls[:-1]
+    scatter = []
+    for start in range(7):
+        same = totals[:-2][::-1][start::7][::-1]
+        place = np.arange(len(totals) - 2)[::-1][start::7][::-1]
+        same = same[place >= first_logged]
+        if len(same) > 1:
+            ln = np.log(same + 0.5)
+            scatter.append(ln - np.median(ln))
+    return np.concatenate(scatter) if scatter else np.zeros(2)

@@ -1,0 +1,435 @@
+"""Service drift: the service is slower, fails or truncates more, costs more, or is used far less.
+
+Why it matters
+    A slow, failing or cut-off answer is lost on its user however good the model is, and a doubled
+    cost per call is found on next month's invoice.
+How it is found
+    The last 2 and 7 days against the 28 days that end a week earlier, weighted to the same mix of
+    weekdays and weekends: latency p50 and p95 and TTFT p95 by the share of calls beyond the
+    tolerated multiple of the reference, errors and truncations by their share, cost by the mean
+    per call (a call counts with at most 100 times its day's geometric mean; what is above is
+    named, not averaged). Errors of estimates allow for users who call often and for days that
+    differ. Volume is the last 2 days against the same weekdays of past weeks and their trend.
+    An alarm needs the effect, the evidence, and that it lasts: both days, or the week without its
+    worst day. One day alone is at most a WARN. FAIL for what users notice (`fail_*`), and where
+    an objective of the configuration (`slo`) is broken with the whole interval. Only rises of
+    latency, errors, truncation and cost alarm, and falls of volume.
+    Production is `run_kind` prod; unknown counts only where no call in the window is prod.
+How to mend it
+    Look at what changed on the first bad day: model or provider, prompt length, retries, region.
+    Roll it back or route around it; raise `max_tokens` where answers are cut off.
+What it cannot see
+    Slow drift over months, which its rolling reference follows (set `slo`); a fault that users
+    give up on before a call is logged, other than by volume; the first two weeks of a feature.
+Source
+    Woodruff (1952), JASA 47:635-646; Kish (1965), Survey Sampling, section 8.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+from pydantic import Field
+
+from llmops_health.config import Feature
+from llmops_health.findings import CheckParams, Finding, Status, literal
+from llmops_health.health.drift import _seasons, _service
+from llmops_health.health.drift._service import Axis, Move, Sums, Timings
+from llmops_health.kernels.power import mde_proportion
+
+HISTORY_DAYS = 63
+_DURATIONS = (("latency_ms", 0.5), ("latency_ms", 0.95), ("ttft_ms", 0.95))
+_SLO_T = 3.29  # two-sided 99.9 %: a promise is checked every day
+
+
+class Params(CheckParams):
+    """Settings of this check."""
+
+    warn_slower: float = Field(
+        default=1.25, gt=1, description="Times the usual latency: users begin to notice."
+    )
+    fail_slower: float = Field(
+        default=1.5, gt=1, description="Times the usual latency: a doubling is found in 2 days."
+    )
+    warn_ratio: float = Field(
+        default=1.5, gt=1, description="Times the usual share of errors or truncations."
+    )
+    fail_ratio: float = Field(
+        default=2.5, gt=1, description="Times the usual share; four times is found in a week."
+    )
+    warn_rise: float = Field(
+        default=0.005, gt=0, le=1, description="And at least this rise (share of calls)."
+    )
+    fail_rise: float = Field(
+        default=0.01, gt=0, le=1, description="And at least this rise (share of calls)."
+    )
+    warn_cost: float = Field(default=1.25, gt=1, description="Times the usual cost per call.")
+    fail_cost: float = Field(default=1.5, gt=1, description="Times the usual cost per call.")
+    min_volume: float = Field(
+        default=0.5,
+        gt=0,
+        lt=1,
+        description="Tolerated share of the usual calls: a holiday is 0.55.",
+    )
+    min_calls: int = Field(
+        default=50, ge=20, description="Calls in a window; below, a p95 rests on 2 calls."
+    )
+    min_reference_days: int = Field(
+        default=14, ge=7, description="Days with calls in the reference: two of each weekday."
+    )
+    max_p: float = Field(
+        default=1e-3, gt=0, lt=1, description="Evidence; windows overlap, so few alarms a year."
+    )
+    max_p_day: float = Field(
+        default=1e-6, gt=0, lt=1, description="Evidence for one day alone, which is a WARN."
+    )
+    max_mde: float = Field(
+        default=0.03, gt=0, lt=1, description="Rise of errors that a week must be able to show."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Measure:
+    """What is measured, how to say it, and which of its moves are too large."""
+
+    name: str
+    unit: str
+    words: str
+    moves: tuple[Move, ...]
+    fails: tuple[bool, ...]
+    warns: tuple[bool, ...]
+    limit: float
+
+    def finding(self, feature: Feature, day: date, n_tests: int, params: Params) -> Finding:
+        """Return the finding of the gravest window."""
+        grades = [self._status(at, params) for at in range(len(self.moves))]
+        order = (Status.FAIL, Status.WARN, Status.PASS)
+        at = min(range(len(grades)), key=lambda i: (order.index(grades[i]), self.moves[i].p_value))
+        move = self.moves[at]
+        window = "the last day" if move.days == 1 else f"{move.days} days"
+        return Finding(
+            status=grades[at],
+            segment=self.name,
+            value=move.value,
+            lo=move.lo,
+            hi=move.hi,
+            threshold=self.limit * move.reference,
+            unit=self.unit,
+            n=move.n,
+            p_value=min(1.0, move.p_value * n_tests),
+            message=f"{self.words} was {_number(move.value, self.unit)} "
+            f"[{_number(move.lo, self.unit)}, {_number(move.hi, self.unit)}] over {window}, "
+            f"{move.ratio:.2f} times the usual {_number(move.reference, self.unit)}.",
+            action="" if grades[at] is Status.PASS else _ACTIONS[self.name],
+            evidence_sql=_evidence(feature, day, self.name),
+        )
+
+    def _status(self, at: int, params: Params) -> Status:
+        move = self.moves[at]
+        if not move.lasts:
+            return Status.PASS
+        if move.days == 1:
+            grave = self.warns[at] and move.p_value < params.max_p_day
+            return Status.WARN if grave else Status.PASS
+        if move.p_value >= params.max_p:
+            return Status.PASS
+        if self.fails[at] and move.p_value < params.max_p / 10:
+            return Status.FAIL
+        return Status.WARN if self.warns[at] else Status.PASS
+
+
+_ACTIONS = {
+    "latency_ms p50": "See which model, region or prompt length became slower; route around it.",
+    "latency_ms p95": "See which model, region or prompt length became slower; route around it.",
+    "ttft_ms p95": "See whether the provider queues or prompts grew; route around it.",
+    "error": "Read the error types of the last days, then fix, retry elsewhere or roll back.",
+    "truncated": "Raise max_tokens or ask for shorter answers; cut-off answers are lost.",
+    "cost_usd": "See whether tokens per call, the model or its price changed.",
+    "calls": "Ask whether a caller was switched off, and whether the log still gets all calls.",
+}
+
+
+def check(
+    feature: Feature,
+    day: date,
+    summary__rates: pl.DataFrame,
+    summary__latency_buckets: pl.DataFrame,
+    params: Params,
+) -> Iterator[Finding]:
+    """Yield one finding per measure that moved, and one about the whole service."""
+    rates = _seasons.production(summary__rates) if len(summary__rates) else summary__rates
+    axis = Axis.ending(day, HISTORY_DAYS)
+    calls = _service.metric_sums(rates, "calls", axis).n.sum(axis=1)
+    if not calls.any():
+        yield Finding(
+            status=Status.NOT_APPLICABLE,
+            n=0,
+            message=f"No production call in the {HISTORY_DAYS} days up to {day}.",
+        )
+        return
+    timings = _timings(summary__latency_buckets, axis)
+    costs = _service.metric_sums(rates, "cost_usd_capped", axis)
+    measures = [
+        *_durations(timings, axis, params),
+        *_shares(rates, axis, params),
+        *_cost(costs, axis, params),
+        *_volume(feature, calls, axis, params),
+    ]
+    broken = [
+        *_slow_promise(feature, timings, axis, params),
+        *_costly_promise(feature, costs, axis, params),
+    ]
+    n_tests = max(1, sum(len(measure.moves) for measure in measures))
+    found = [measure.finding(feature, day, n_tests, params) for measure in measures]
+    moved = [one for one in found if one.status is not Status.PASS]
+    yield _whole(found, broken, rates, calls, axis, params)
+    yield from moved
+    yield from broken
+
+
+def _timings(latency: pl.DataFrame, axis: Axis) -> dict[str, Timings]:
+    rows = _seasons.production(latency) if len(latency) else latency
+    return {field: Timings.of(rows, field, axis) for field in ("latency_ms", "ttft_ms")}
+
+
+def _has_reference(
+    rows: np.ndarray[tuple[int], np.dtype[np.float64]], axis: Axis, p: Params
+) -> bool:
+    return int((rows[axis.reference()] > 0).sum()) >= p.min_reference_days
+
+
+def _durations(timings: dict[str, Timings], axis: Axis, params: Params) -> Iterator[_Measure]:
+    for field, q in _DURATIONS:
+        one = timings[field]
+        rows = np.bincount(one.index, one.n, minlength=axis.n_days)
+        if not _has_reference(rows, axis, params):
+            continue
+        moves, fails = [], []
+        for days in _service.WINDOWS:
+            move = _service.quantile_move(one, axis, days, q, params.warn_slower)
+            if move is None or move.n < params.min_calls:
+                continue
+            beyond = _service.quantile_move(one, axis, days, q, params.fail_slower)
+            is_fail = beyond is not None and beyond.lasts and beyond.p_value < params.max_p / 10
+            moves.append(move)
+            fails.append(is_fail)
+        name = f"{field} p{100 * q:.0f}"
+        words = f"The {'median' if q == 0.5 else '95th percentile'} of {field}"
+        warns = (True,) * len(moves)
+        if moves:
+            yield _Measure(name, "ms", words, tuple(moves), tuple(fails), warns, params.warn_slower)
+
+
+def _shares(rates: pl.DataFrame, axis: Axis, params: Params) -> Iterator[_Measure]:
+    for name, words in (
+        ("error", "The error share"),
+        ("truncated", "The share of cut-off answers"),
+    ):
+        sums = _service.metric_sums(rates, name, axis)
+        if not _has_reference(sums.n.sum(axis=1), axis, params):
+            continue
+        moves = _moves(_service.share_move, sums, axis, params.warn_ratio, params)
+        fails = [_rose(move, params.fail_ratio, params.fail_rise) for move in moves]
+        warns = [_rose(move, params.warn_ratio, params.warn_rise) for move in moves]
+        if moves:
+            yield _Measure(
+                name, "share", words, moves, tuple(fails), tuple(warns), params.warn_ratio
+            )
+
+
+def _rose(move: Move, ratio: float, rise: float) -> bool:
+    return move.value >= max(ratio * move.reference, move.reference + rise)
+
+
+def _cost(costs: Sums, axis: Axis, params: Params) -> Iterator[_Measure]:
+    if not _has_reference(costs.n.sum(axis=1), axis, params):
+        return
+    moves = _moves(_service.mean_move, costs, axis, params.warn_cost, params)
+    fails = tuple(move.ratio >= params.fail_cost for move in moves)
+    warns = tuple(move.ratio >= params.warn_cost for move in moves)
+    if moves:
+        yield _Measure(
+            "cost_usd", "USD", "The mean cost per call", moves, fails, warns, params.warn_cost
+        )
+
+
+def _moves(
+    measure: object, sums: Sums, axis: Axis, floor: float, params: Params
+) -> tuple[Move, ...]:
+    if not callable(measure):
+        raise TypeError
+    found = (measure(sums, axis, days, floor) for days in _service.WINDOWS)
+    return tuple(move for move in found if move is not None and move.n >= params.min_calls)
+
+
+def _volume(
+    feature: Feature,
+    calls: np.ndarray[tuple[int], np.dtype[np.float64]],
+    axis: Axis,
+    params: Params,
+) -> Iterator[_Measure]:
+    if feature.lifecycle in ("deprecated", "retired"):
+        return
+    move = _service.volume_move(calls, axis, params.min_volume, params.min_calls)
+    if move is not None:
+        fell = (move.ratio < params.min_volume,)
+        yield _Measure("calls", "calls", "The volume", (move,), fell, fell, params.min_volume)
+
+
+def _slow_promise(
+    feature: Feature, timings: dict[str, Timings], axis: Axis, params: Params
+) -> Iterator[Finding]:
+    limit, one = feature.slo and feature.slo.p95_latency_ms, timings["latency_ms"]
+    weights = axis.window(7).astype(float)
+    n = int((one.n * weights[one.index]).sum())
+    if not limit or n < params.min_calls:
+        return
+    deff = _service.quantile_deff(one, axis, 7, limit)
+    value, lo, hi = _service.woodruff(one, weights, 0.95, deff, t=_SLO_T)
+    if lo > limit:
+        yield Finding(
+            status=Status.FAIL,
+            segment="slo p95_latency_ms",
+            value=value,
+            lo=lo,
+            hi=hi,
+            threshold=limit,
+            unit="ms",
+            n=n,
+            message=f"The 95th percentile of latency was {value:,.0f} ms [{lo:,.0f}, {hi:,.0f}] "
+            f"over 7 days; {limit:,.0f} ms is promised.",
+            action="Make the service faster, or change the promise in slo.p95_latency_ms.",
+            evidence_sql=_evidence(feature, axis.day, "latency_ms p95"),
+        )
+
+
+def _costly_promise(feature: Feature, costs: Sums, axis: Axis, params: Params) -> Iterator[Finding]:
+    limit = feature.slo.cost_usd_per_1k_calls if feature.slo else None
+    now = costs.by_bucket(axis.window(7).astype(float))
+    n = int(now[:, 1].sum())
+    if limit is None or n < params.min_calls or now[:, 0].sum() <= 0:
+        return
+    move = _service.mean_shift(now, now)
+    # The interval has 95 %; a promise is checked every day and gets 99.9 %.
+    lo = 1000 * move.current * (move.lo / move.current) ** (_SLO_T / 2)
+    hi = 1000 * move.current * (move.hi / move.current) ** (_SLO_T / 2)
+    if lo > limit:
+        yield Finding(
+            status=Status.FAIL,
+            segment="slo cost_usd_per_1k_calls",
+            value=1000 * move.current,
+            lo=lo,
+            hi=hi,
+            threshold=limit,
+            unit="USD",
+            n=n,
+            message=f"1,000 calls cost {1000 * move.current:.2f} USD [{lo:.2f}, {hi:.2f}] over "
+            f"7 days; {limit:.2f} USD is promised.",
+            action="Shorten prompts, cache or change the model, or change the promise in slo.",
+            evidence_sql=_evidence(feature, axis.day, "cost_usd"),
+        )
+
+
+def _whole(
+    found: list[Finding],
+    broken: list[Finding],
+    rates: pl.DataFrame,
+    calls: np.ndarray[tuple[int], np.dtype[np.float64]],
+    axis: Axis,
+    params: Params,
+) -> Finding:
+    n = int(calls[axis.window(7)].sum())
+    note = _isolated_cost(rates, axis.day)
+    bad = [one for one in (*broken, *found) if one.status is not Status.PASS]
+    if bad:
+        worst = min(bad, key=lambda one: one.status is not Status.FAIL)
+        names = ", ".join(one.segment for one in bad)
+        p_values = [one.p_value for one in found if one.p_value is not None]
+        return replace(
+            worst,
+            segment="",
+            p_value=None if worst in broken else min(p_values),
+            message=f"{len(bad)} of {len(found) + len(broken)} measures of the service moved "
+            f"({names}): {worst.message[0].lower()}{worst.message[1:-1]}{note}.",
+        )
+    if not found:
+        return Finding(
+            status=Status.NOT_ENOUGH_DATA,
+            n=n,
+            message=f"Warming up: {n} calls in 7 days and {int((calls[:-7] > 0).sum())} earlier "
+            f"days with calls; {params.min_calls} and {params.min_reference_days} are "
+            f"needed{note}.",
+        )
+    error = next((one for one in found if one.segment == "error"), None)
+    mde = mde_proportion(0.01, n) if error is not None and n else 1.0
+    p_value = min(one.p_value for one in found if one.p_value is not None)
+    if mde > params.max_mde:
+        return Finding(
+            status=Status.NOT_ENOUGH_DATA,
+            n=n,
+            p_value=p_value,
+            message=f"Cannot tell: {n} calls in 7 days show a rise of errors only from "
+            f"{100 * mde:.1f} points, {100 * params.max_mde:.1f} are wanted{note}.",
+        )
+    return Finding(
+        status=Status.PASS,
+        n=n,
+        p_value=p_value,
+        message=f"All {len(found)} measures of the service are as usual ({n} calls in 7 "
+        f"days){note}.",
+    )
+
+
+def _isolated_cost(rates: pl.DataFrame, day: date) -> str:
+    rows = rates.filter(
+        (pl.col("metric") == "cost_usd_isolated") & (pl.col("day") > day - timedelta(days=7))
+    )
+    n, total = int(rows["n"].sum()), float(rows["sum_x"].sum())
+    if not n:
+        return ""
+    calls = "one call" if n == 1 else f"{n} calls together"
+    return f"; {calls} cost {total:,.2f} USD, over 100 times the usual, and is left out of the mean"
+
+
+def _number(value: float, unit: str) -> str:
+    if unit == "share":
+        return f"{100 * value:.2f} %"
+    if unit == "USD":
+        return f"{value:.3g} USD"
+    return f"{value:,.0f} {unit}"
+
+
+def _evidence(feature: Feature, day: date, name: str) -> str:
+    since = day - timedelta(days=35)
+    rows = (
+        f"from core__calls where feature_id = {literal(feature.id)} "
+        f"and day between date {literal(since)} and date {literal(day)} "
+        "and run_kind in ('prod', 'unknown')"
+    )
+    if name == "error":
+        return (
+            f"select day, error_type, request_model, count(*) as n_calls {rows} "
+            "and error_type is not null group by all order by day desc, n_calls desc limit 100"
+        )
+    if name == "truncated":
+        return (
+            f"select day, finish_reason, max_tokens, count(*) as n_calls {rows} "
+            "group by all order by day desc, n_calls desc limit 100"
+        )
+    if name == "cost_usd":
+        return (
+            "select day, count(*) as n_calls, avg(cost_usd) as mean_cost_usd, max(cost_usd) as "
+            "max_cost_usd, avg(input_tokens) as mean_input_tokens, avg(output_tokens) as "
+            f"mean_output_tokens {rows} group by day order by day desc limit 36"
+        )
+    if name == "calls":
+        return f"select day, count(*) as n_calls {rows} group by day order by day desc limit 36"
+    field = name.split()[0]
+    return (
+        f"select day, count({field}) as n_calls, quantile_cont({field}, 0.5) as p50_ms, "
+        f"quantile_cont({field}, 0.95) as p95_ms {rows} group by day order by day desc limit 36"
+    )

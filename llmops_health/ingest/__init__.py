@@ -1,0 +1,1 @@
+"""Files people have become landed rows: read, checked, quarantined, recorded. Judges nothing."""

@@ -1,0 +1,147 @@
+"""One step per mode; each check is an asset with an asset check, and numbers per day."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+import dagster as dg
+from dagster import AssetExecutionContext
+import polars as pl
+
+from llmops_health import health, judge
+from llmops_health.findings import Status
+from llmops_health.health import Check
+from llmops_health.judge import FINDING_COLUMNS
+from llmops_health.orchestration.assets import spec
+from llmops_health.orchestration.partitions import DAYS, days_of
+from llmops_health.orchestration.resources import Project
+
+HEALTHY = "healthy"
+# Numbers of more features than these would make an event larger than its page can show.
+SHOWN_FEATURES = 25
+
+
+def mode(name: str, checks: Sequence[Check]) -> dg.AssetsDefinition:
+    """Return the step that judges one mode for a range of days."""
+    by_key = {check.key: check for check in checks}
+    specs = [
+        spec(check.key, name, check.doc, check.reads, ["python", "numpy"]) for check in checks
+    ]
+    check_specs = [
+        dg.AssetCheckSpec(
+            HEALTHY, asset=check.key, description=check.title, partitions_def=DAYS
+        )
+        for check in checks
+    ]
+
+    @dg.multi_asset(
+        name=name,
+        specs=specs,
+        check_specs=check_specs,
+        can_subset=True,
+        partitions_def=DAYS,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def run(
+        context: AssetExecutionContext, project: Project
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult | dg.AssetCheckEvaluation]:
+        day = days_of(context)
+        watched = judge.features(project.config, project.warehouse)
+        for key in sorted(key.to_user_string() for key in context.selected_asset_keys):
+            check = by_key[key]
+            loaded = judge.load(check, project.warehouse, day)
+            params = project.params_of(check)
+            findings = judge.judge(check, loaded, watched, params, day, context.run_id)
+            project.warehouse.replace_frame(
+                "health__findings",
+                FINDING_COLUMNS,
+                findings,
+                day,
+                mode=check.mode,
+                check_name=check.name,
+            )
+            by_day = {k[0]: rows for k, rows in findings.partition_by("day", as_dict=True).items()}
+            for one_day in day.days():
+                context.add_asset_metadata(
+                    numbers(by_day.get(one_day, findings.clear())),
+                    asset_key=key,
+                    partition_key=one_day.isoformat(),
+                )
+            yield dg.MaterializeResult(asset_key=key)
+            yield from _evaluations(key, by_day, day.days())
+
+    return run
+
+
+def numbers(findings: pl.DataFrame) -> dict[str, float | int]:
+    """Return one day's numbers, which Dagster draws over the days."""
+    counts = dict(findings["status"].value_counts().iter_rows())
+    shown: dict[str, float | int] = {
+        f"n_{status.value.lower()}": counts.get(status.value, 0) for status in Status
+    }
+    whole = findings.filter((pl.col("segment") == "") & pl.col("value").is_not_null())
+    for row in whole.head(SHOWN_FEATURES).iter_rows(named=True):
+        for name in ("value", "lo", "hi", "threshold", "n"):
+            if row[name] is not None:
+                shown[f"{row['feature_id']} {name}"] = row[name]
+    return shown
+
+
+def _evaluations(
+    key: str, by_day: dict[object, pl.DataFrame], all_days: Sequence[date]
+) -> Iterator[dg.AssetCheckResult | dg.AssetCheckEvaluation]:
+    """Yield a check's outcome per day; Dagster itself fills the day in only where it is one."""
+    for one_day in all_days:
+        passed, severity, description, metadata = outcome(by_day.get(one_day))
+        if len(all_days) == 1:
+            yield dg.AssetCheckResult(
+                asset_key=key,
+                check_name=HEALTHY,
+                passed=passed,
+                severity=severity,
+                description=description,
+                metadata=metadata,
+            )
+        else:
+            yield dg.AssetCheckEvaluation(
+                asset_key=dg.AssetKey(key),
+                check_name=HEALTHY,
+                passed=passed,
+                severity=severity,
+                description=description,
+                metadata={k: dg.MetadataValue.text(v) for k, v in metadata.items()},
+                partition=one_day.isoformat(),
+            )
+
+
+def outcome(
+    findings: pl.DataFrame | None,
+) -> tuple[bool, dg.AssetCheckSeverity, str, dict[str, str]]:
+    """Return passed, severity, description and one message per feature of one day's findings."""
+    if findings is None or findings.is_empty():
+        return False, dg.AssetCheckSeverity.WARN, "No feature to judge.", {}
+    failed = findings.filter(pl.col("status") == Status.FAIL.value)
+    warned = findings.filter(pl.col("status") == Status.WARN.value)
+    passed = findings.filter(pl.col("status") == Status.PASS.value)
+    alarms = pl.concat([failed, warned])
+    messages = {
+        f"{row['feature_id']} {row['segment']}".strip(): row["message"]
+        for row in alarms.head(SHOWN_FEATURES).iter_rows(named=True)
+    }
+    if not alarms.is_empty():
+        severity = (
+            dg.AssetCheckSeverity.WARN if failed.is_empty() else dg.AssetCheckSeverity.ERROR
+        )
+        return False, severity, f"{len(failed)} FAIL, {len(warned)} WARN.", messages
+    if passed.is_empty():
+        not_applicable = (findings["status"] == Status.NOT_APPLICABLE.value).all()
+        said = "Applies to no feature." if not_applicable else "No evidence: too little data."
+        return bool(not_applicable), dg.AssetCheckSeverity.WARN, said, {}
+    return True, dg.AssetCheckSeverity.WARN, f"{len(passed)} PASS.", {}
+
+
+def modes() -> list[dg.AssetsDefinition]:
+    """Return one step per mode."""
+    by_mode: dict[str, list[Check]] = {}
+    for check in health.discover():
+        by_mode.setdefault(check.mode, []).append(check)
+    return [mode(name, checks) for name, checks in by_mode.items()]

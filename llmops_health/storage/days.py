@@ -1,0 +1,101 @@
+"""Which days are missing or out of date: what was landed since a day was last judged.
+
+`landed__days` says which batch last touched a day, `judged_days` up to which batch a day's verdicts
+know. A day's verdicts look back over weeks, so everything after the first changed day is done again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import duckdb
+
+from llmops_health.storage.warehouse import Day, Warehouse
+
+JUDGED_COLUMNS = {"day": "date", "batch": "bigint"}
+CORE_DAY_COLUMNS = {"day": "date", "batch": "bigint"}
+_CHANGED = """
+    with spans as (
+        select min(day) as first, max(day) as last from landed__days where day is not null
+    ),
+    touched as (
+        select coalesce(days.day, spans.last) as day, max(days.batch) as batch
+        from landed__days as days cross join spans
+        group by all
+    ),
+    calendar as (
+        select unnest(generate_series(spans.first, spans.last, interval 1 day))::date as day
+        from spans
+    )
+    select min(calendar.day)
+    from calendar
+    left join touched on calendar.day = touched.day
+    left join judged_days as judged on calendar.day = judged.day
+    where judged.batch is null or judged.batch < coalesce(touched.batch, 0)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """The first and last day with rows, and the newest batch that has been landed."""
+
+    first: date
+    last: date
+    batch: int
+
+
+def extent(connection: duckdb.DuckDBPyConnection, today: date) -> Extent | None:
+    """Return which days have rows, none after today; None where nothing was landed."""
+    row = connection.execute(
+        "select min(day), max(day), (select coalesce(max(batch), 0) from landed__files)"
+        " from landed__days where day <= ?",
+        [today],
+    ).fetchone()
+    return None if row is None or row[0] is None else Extent(row[0], row[1], row[2])
+
+
+def out_of_date(warehouse: Warehouse, today: date) -> Day | None:
+    """Return the range from the first changed or missing day to the last day with rows."""
+    with warehouse.read() as connection:
+        whole = extent(connection, today)
+        row = connection.execute(_CHANGED).fetchone() if whole else None
+    if whole is None or row is None or row[0] is None or row[0] > whole.last:
+        return None
+    return Day(row[0], whole.last)
+
+
+def all_days(warehouse: Warehouse, today: date) -> Day | None:
+    """Return the range of all days with rows."""
+    with warehouse.read() as connection:
+        whole = extent(connection, today)
+    return Day(whole.first, whole.last) if whole else None
+
+
+def newest_batch(warehouse: Warehouse) -> int:
+    """Return the number of the last batch that was landed."""
+    with warehouse.read() as connection:
+        row = connection.execute("select coalesce(max(batch), 0) from landed__files").fetchone()
+    return int(row[0]) if row else 0
+
+
+def mark_judged(warehouse: Warehouse, day: Day) -> None:
+    """Record that the verdicts of these days know what their core rows know."""
+    with warehouse.write() as connection:
+        span = [day.first, day.last]
+        connection.execute("delete from judged_days where day between ? and ?", span)
+        connection.execute(
+            "insert into judged_days select day, batch from core_days where day between ? and ?",
+            span,
+        )
+
+
+def mark_core(warehouse: Warehouse, day: Day, batch: int) -> None:
+    """Record up to which batch the core rows of these days were made."""
+    with warehouse.write() as connection:
+        connection.execute("delete from core_days where day between ? and ?", [day.first, day.last])
+        connection.execute(
+            "insert into core_days select unnest(generate_series(?::date, ?::date,"
+            " interval 1 day))::date, ?",
+            [day.first, day.last, batch],
+        )

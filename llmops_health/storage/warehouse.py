@@ -1,0 +1,312 @@
+"""The warehouse: the only module that opens DuckDB files.
+
+Two working databases lie in `<path>.work/`: `landed.duckdb` (rows as they came, file records,
+rejects) and `working.duckdb` (core, summary, health). People open `<path>`, a published copy of
+the second. Writers take an exclusive lock, readers a shared one, each only for a short
+transaction; a reader of the published copy needs no lock and never waits.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+
+from llmops_health.text.behaviour import macros_sql
+
+LOCK_TIMEOUT_SECONDS = 300.0
+_IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*")
+_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    # Older DuckDB clients (1.4 on) can open the files.
+    "storage_compatibility_version": "v1.4.0",
+    "autoinstall_known_extensions": "false",
+    "preserve_insertion_order": "false",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A half-open range of whole UTC days."""
+
+    first: date
+    last: date
+
+    def days(self) -> list[date]:
+        """Return every day, first to last."""
+        return [
+            self.first + timedelta(days=i) for i in range((self.last - self.first).days + 1)
+        ]
+
+
+class Warehouse:
+    """The databases that belong to one `storage.path`."""
+
+    def __init__(self, path: Path) -> None:
+        """Name the files; nothing is opened or made before it is needed."""
+        self.path = path.absolute()
+        self.work = self.path.with_name(self.path.name + ".work")
+        self.contents = self.work / "contents"
+        self.staging = self.work / "staging"
+
+    def prepare(self) -> None:
+        """Make the folders, and the two databases where they are missing."""
+        for folder in (self.work, self.contents, self.staging):
+            folder.mkdir(parents=True, exist_ok=True)
+        with self._lock(fcntl.LOCK_EX):
+            for name in ("landed", "working"):
+                if not (self.work / f"{name}.duckdb").exists():
+                    _connect(self.work / f"{name}.duckdb").close()
+
+    @contextmanager
+    def write(self, name: str = "working") -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open a working database alone, in one transaction that an error rolls back."""
+        with self._lock(fcntl.LOCK_EX):
+            connection = _connect(self.work / f"{name}.duckdb")
+            try:
+                connection.execute("begin transaction")
+                yield connection
+                connection.execute("commit")
+            finally:
+                connection.close()
+
+    @contextmanager
+    def read(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open both working databases for reading; their tables are named without a prefix."""
+        with self._lock(fcntl.LOCK_SH):
+            connection = memory()
+            try:
+                for name in ("working", "landed"):
+                    connection.execute(
+                        f"attach '{_quoted(self.work / f'{name}.duckdb')}' as {name} (read_only)"
+                    )
+                connection.execute("set search_path = 'memory.main,working.main,landed.main'")
+                yield connection
+            finally:
+                connection.close()
+
+    def frame(self, query: str, params: Mapping[str, Any] | None = None) -> pl.DataFrame:
+        """Return the rows of a query over the working databases."""
+        with self.read() as connection:
+            return frame(connection, query, params)
+
+    def replace(
+        self,
+        table: str,
+        columns: Mapping[str, str],
+        query: str,
+        params: Mapping[str, Any],
+        day: Day | None,
+    ) -> int:
+        """Put the rows of `query` in place of those of `day` (None: of all), in one transaction.
+
+        The query runs before the exclusive lock is taken, so that readers wait for the swap only.
+        Returns the number of rows.
+        """
+        staged = self.staging / f"{table}-{uuid.uuid4().hex}.parquet"
+        try:
+            with self.read() as connection:
+                relation = connection.sql(query, params=dict(params) or None)
+                relation.write_parquet(str(staged), compression="lz4")
+            return self.swap(table, columns, staged, day)
+        finally:
+            staged.unlink(missing_ok=True)
+
+    def replace_frame(
+        self,
+        table: str,
+        columns: Mapping[str, str],
+        rows: pl.DataFrame,
+        day: Day | None,
+        **only: str,
+    ) -> int:
+        """Put a frame in place of the rows of `day` (None: of all days) that equal `only`."""
+        staged = self.staging / f"{table}-{uuid.uuid4().hex}.parquet"
+        try:
+            rows.write_parquet(staged, compression="lz4")
+            return self.swap(table, columns, staged, day, **only)
+        finally:
+            staged.unlink(missing_ok=True)
+
+    def swap(
+        self,
+        table: str,
+        columns: Mapping[str, str],
+        staged: Path,
+        day: Day | None,
+        **only: str,
+    ) -> int:
+        """Put a Parquet file in place of the rows of `day` that equal `only`; count its rows."""
+        _check_names([table, *columns, *only])
+        conditions = [f"{name} = ?" for name in only]
+        values: list[object] = list(only.values())
+        if day is not None:
+            conditions.append("day between ? and ?")
+            values += [day.first, day.last]
+        where = f" where {' and '.join(conditions)}" if conditions else ""
+        with self.write() as connection:
+            ensure_table(connection, table, columns)
+            connection.execute(f"delete from {table}{where}", values)
+            names = ", ".join(columns)
+            connection.execute(
+                f"insert into {table} ({names}) select {names} from read_parquet(?)",
+                [str(staged)],
+            )
+            counted = connection.execute(
+                "select count(*) from read_parquet(?)", [str(staged)]
+            ).fetchone()
+        return int(counted[0]) if counted else 0
+
+    def ensure(self, tables: Mapping[str, Mapping[str, str]], name: str = "working") -> None:
+        """Make every table that is missing."""
+        with self.write(name) as connection:
+            for table, columns in tables.items():
+                ensure_table(connection, table, columns)
+
+    def publish(self, views: Iterable[str]) -> int:
+        """Copy the working database to the file people open, atomically; return its size.
+
+        A killed publish leaves the last complete file, and its leftovers go with the next one.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        for old in self.path.parent.glob(f".{self.path.name}.pub.*"):
+            old.unlink(missing_ok=True)
+        fresh = self.path.with_name(f".{self.path.name}.pub.{os.getpid()}")
+        with self._lock(fcntl.LOCK_EX):
+            connection = _connect(self.work / "working.duckdb")
+            try:
+                for view in views:
+                    connection.execute(view)
+                connection.execute("checkpoint")
+            finally:
+                connection.close()
+            shutil.copyfile(self.work / "working.duckdb", fresh)
+        with fresh.open("rb+") as handle:
+            os.fsync(handle.fileno())
+        fresh.replace(self.path)
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        return self.path.stat().st_size
+
+    @contextmanager
+    def alone(self, purpose: str) -> Iterator[None]:
+        """Hold a named lock for long work that only one process may do, such as ingest."""
+        with self._lock(fcntl.LOCK_EX, name=purpose):
+            yield
+
+    @contextmanager
+    def _lock(self, kind: int, *, name: str = "database") -> Iterator[None]:
+        self.work.mkdir(parents=True, exist_ok=True)
+        path = self.work / f"{name}.lock"
+        with path.open("a") as handle:
+            deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
+            while True:
+                try:
+                    fcntl.flock(handle, kind | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise TimeoutError(
+                            f"{path} has been locked by another process for"
+                            f" {LOCK_TIMEOUT_SECONDS:.0f} s. See who holds it: fuser {path}"
+                        ) from None
+                    time.sleep(0.01)
+            try:
+                yield
+            finally:
+                fcntl.flock(handle, fcntl.LOCK_UN)
+
+
+def memory() -> duckdb.DuckDBPyConnection:
+    """Open a database in memory, with our macros, for reading files and working databases."""
+    connection = duckdb.connect(config=_SETTINGS)
+    connection.execute("set timezone = 'UTC'")
+    for statement in macros_sql():
+        connection.execute(statement)
+    return connection
+
+
+def open_published(path: Path, readable_folder: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """Open a published file for anybody's queries: read only, no other file, settings locked."""
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist yet. Make it with: llmops-health run")
+    connection = duckdb.connect(path, read_only=True, config={"threads": os.cpu_count() or 1})
+    if readable_folder is not None:
+        connection.execute(f"set allowed_directories = ['{_quoted(readable_folder)}']")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
+    return connection
+
+
+def frame(
+    connection: duckdb.DuckDBPyConnection, query: str, params: Mapping[str, Any] | None = None
+) -> pl.DataFrame:
+    """Return a query's rows as a Polars frame."""
+    used = dict(params) if params else None
+    return connection.sql(query, params=used).pl()
+
+
+def ensure_table(
+    connection: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, str]
+) -> None:
+    """Make a table, or add the columns that a newer version of us brought."""
+    _check_names([table, *columns])
+    listed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+    connection.execute(f"create table if not exists {table} ({listed})")
+    rows = connection.execute(
+        "select column_name from information_schema.columns where table_name = ?", [table]
+    ).fetchall()
+    present = {row[0] for row in rows}
+    for name, kind in columns.items():
+        if name not in present:
+            connection.execute(f"alter table {table} add column {name} {kind}")
+
+
+def insert_rows(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    columns: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+) -> None:
+    """Insert a handful of rows, bound as one Arrow table."""
+    if not rows:
+        return
+    _check_names([table, *columns])
+    batch = pa.table(
+        {name: pa.array([row[i] for row in rows]) for i, name in enumerate(columns)}
+    )
+    connection.register("fresh_rows", batch)
+    names = ", ".join(columns)
+    connection.execute(f"insert into {table} ({names}) select {names} from fresh_rows")
+    connection.unregister("fresh_rows")
+
+
+def _connect(path: Path) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(path, config=_SETTINGS)
+    connection.execute("set timezone = 'UTC'")
+    return connection
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
+
+
+def _check_names(names: Iterable[str]) -> None:
+    for name in names:
+        if not _IDENTIFIER.fullmatch(name):
+            raise ValueError(f"{name!r} is not a plain lower-case SQL name.")

@@ -1,0 +1,1 @@
+"""What is read out of text: vectors, behaviour, redaction. No tables, no statistics."""

@@ -1,0 +1,332 @@
+"""What the sampled inputs mean, as numbers: sums of vectors per day, and cells of meaning.
+
+Frames in, frames out; who stores them and where the text comes from is known elsewhere. A cell is
+the nearest centroid of a codebook that is fitted once per feature, on its first texts, and kept;
+a text far from every centroid is in the cell `NEW_TOPIC`. Texts of which nothing is kept, and texts
+without a single known token, are left out of every table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from llmops_health.kernels.codebook import assign_cells, fit_codebook, suggest_cells
+from llmops_health.kernels.embedding import rff_features
+from llmops_health.text.embed import EMBEDDER_VERSION, embed
+
+FloatMatrix = npt.NDArray[np.float64]
+
+NEW_TOPIC: Final = -1
+"""Cell of the texts that no centroid is near to."""
+
+RFF_FEATURES: Final = 512
+# Frozen with EMBEDDER_VERSION. The median squared distance of two inputs of one feature is 1.5 to
+# 1.8 over the seven demo features and the banking77 questions, so gamma = 1 / 1.67.
+RFF_GAMMA: Final = 0.6
+RFF_SEED: Final = 20_260_101
+
+# Fewer texts make cells of chance. A week, because weekend topics must not be new each Saturday.
+FIT_TEXTS: Final = 300
+FIT_DAYS: Final = 7
+# A thin feature would outlive the retention of its texts before it had FIT_TEXTS of them.
+THIN_FIT_TEXTS: Final = 100
+THIN_FIT_DAYS: Final = 28
+MAX_FIT_TEXTS: Final = 3_000
+CODEBOOK_SEED: Final = 1
+# Texts that the codebook was fitted on are nearer to it than later ones of the same kind. With
+# this margin 0.5 to 1.5 % of later texts on known topics are called new, without it up to 2.6 %.
+NOVELTY_QUANTILE: Final = 0.01
+NOVELTY_MARGIN: Final = 0.02
+
+_CODEBOOK_PREFIX: Final = f"{EMBEDDER_VERSION}/1/"
+_MAX_CACHED: Final = 50_000  # 1 kB each
+_SUM_DECIMALS: Final = 6  # sums that differ by rounding only are stored as the same numbers
+
+TABLES: Final[dict[str, dict[str, str]]] = {
+    "summary__embeddings": {
+        "day": "date",
+        "feature_id": "varchar",
+        "embedder_version": "varchar",
+        "n": "bigint",
+        "sum_z": "double[]",
+        "sum_phi": "double[]",
+        "sumsq_phi": "double",
+    },
+    "summary__codebooks": {
+        "feature_id": "varchar",
+        "codebook_version": "varchar",
+        "fitted_on": "date",
+        "cell": "integer",
+        "centroid": "double[]",
+        "n_fit": "bigint",
+        "min_similarity": "double",
+    },
+    "summary__text_cells": {
+        "day": "date",
+        "feature_id": "varchar",
+        "call_id": "varchar",
+        "input_sha256": "varchar",
+        "cell": "integer",
+        "similarity": "double",
+    },
+    "summary__cells": {
+        "day": "date",
+        "feature_id": "varchar",
+        "codebook_version": "varchar",
+        "fitted_on": "date",
+        "cell": "integer",
+        "n": "bigint",
+    },
+    "summary__eval_cells": {
+        "feature_id": "varchar",
+        "suite_id": "varchar",
+        "case_id": "varchar",
+        "cell": "integer",
+        "similarity": "double",
+        "added_at": "timestamp",
+        "retired_at": "timestamp",
+        "codebook_version": "varchar",
+        "fitted_on": "date",
+    },
+}
+"""Columns and SQL types of the tables that `build` returns."""
+
+_DTYPES: Final[dict[str, pl.DataType]] = {
+    "date": pl.Date(),
+    "varchar": pl.String(),
+    "integer": pl.Int32(),
+    "bigint": pl.Int64(),
+    "double": pl.Float64(),
+    "double[]": pl.List(pl.Float64()),
+    "timestamp": pl.Datetime("us"),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Codebook:
+    """A frozen codebook: unit centroids, shape (n_cells, d), and how near a known topic is."""
+
+    version: str
+    fitted_on: date
+    centroids: FloatMatrix
+    n_fit: tuple[int, ...]
+    min_similarity: float
+
+    def place(self, vectors: FloatMatrix) -> tuple[npt.NDArray[np.int32], FloatMatrix]:
+        """Return the cell of each vector and its cosine to the nearest centroid."""
+        cells = assign_cells(vectors, self.centroids)
+        similarity = np.einsum("ij,ij->i", vectors, self.centroids[cells])
+        return np.where(similarity < self.min_similarity, NEW_TOPIC, cells), similarity.round(6)
+
+
+class _Vectors:
+    """Unit vectors by the hash of the text: a text that comes again is not read again."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, npt.NDArray[np.float32]] = {}
+
+    def of(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, FloatMatrix]:
+        """Return the rows whose text has a vector, and these vectors in their order."""
+        rows = rows.filter(pl.col("text").is_not_null())
+        texts = dict(rows.select("input_sha256", "text").iter_rows())
+        if len(self._known.keys() | texts.keys()) > _MAX_CACHED:
+            self._known.clear()
+        unread = [sha256 for sha256 in texts if sha256 not in self._known]
+        self._known.update(zip(unread, embed([texts[key] for key in unread]), strict=True))
+        if rows.is_empty():
+            return rows, np.empty((0, 0))
+        vectors = np.stack([self._known[key] for key in rows["input_sha256"]]).astype(np.float64)
+        has_content = vectors.any(axis=1)
+        return rows.filter(pl.Series(has_content)), vectors[has_content]
+
+
+def build(
+    samples: pl.DataFrame,
+    cases: pl.DataFrame,
+    codebooks: pl.DataFrame,
+    *,
+    first: date,
+    last: date,
+) -> dict[str, pl.DataFrame]:
+    """Return the tables of `TABLES` for the days `first` to `last`.
+
+    Parameters
+    ----------
+    samples
+        Rows of `summary__text_samples` with their `text` (null where none is kept): at least the
+        days asked for and, of features without a codebook, all earlier days that have text.
+    cases
+        Rows of `core__eval_cases` with their `text`.
+    codebooks
+        The rows of `summary__codebooks` so far.
+    first, last
+        Days, both included. Samples after `last` are not looked at.
+
+    Returns
+    -------
+    dict of DataFrame
+        Whole tables for `summary__codebooks` and `summary__eval_cells`. Of the others the days
+        asked for and, where a codebook is new, the cells of all days given. A day of a feature
+        without any text has no rows: what was stored of it while the text was there still holds.
+
+    Notes
+    -----
+    A codebook is fitted on all texts up to the first day (`fitted_on`) by which a feature has 300
+    texts of at least 7 days, or 100 of at least 28; of more than 3,000 every k-th is taken. The
+    same days one at a time and in one call give the same codebook. Its `min_similarity` is the
+    1st percentile, over these texts, of the cosine to the nearest centroid, less 0.02.
+    """
+    vectors = _Vectors()
+    books = _current(codebooks)
+    fitted: dict[str, _Codebook] = {}
+    sums: list[pl.DataFrame] = []
+    placed: list[pl.DataFrame] = []
+    known = samples.filter(pl.col("day") <= last).sort("feature_id", "day", "call_id")
+    for rows in known.partition_by("feature_id", maintain_order=True):
+        feature_id: str = rows["feature_id"][0]
+        book = books.get(feature_id)
+        if book is None and (book := _fit(rows, vectors)) is not None:
+            fitted[feature_id] = book
+        wanted = rows if feature_id in fitted else rows.filter(pl.col("day") >= first)
+        for of_day in wanted.partition_by("day", maintain_order=True):
+            kept, z = vectors.of(of_day)
+            if len(kept) and kept["day"][0] >= first:
+                sums.append(_sums(kept, z))
+            if len(kept) and book is not None:
+                placed.append(_placed(kept, z, book))
+    text_cells = _stack(placed)
+    return {
+        "summary__embeddings": _typed("summary__embeddings", _stack(sums)),
+        "summary__codebooks": _typed("summary__codebooks", _stack([codebooks, *_rows(fitted)])),
+        "summary__text_cells": _typed("summary__text_cells", text_cells),
+        "summary__cells": _typed("summary__cells", _counted(text_cells)),
+        "summary__eval_cells": _typed(
+            "summary__eval_cells", _placed_cases(cases, vectors, books | fitted)
+        ),
+    }
+
+
+def _current(codebooks: pl.DataFrame) -> dict[str, _Codebook]:
+    """Codebooks of this embedder by feature; one of another embedder is another series."""
+    if codebooks.is_empty():
+        return {}
+    rows = codebooks.filter(pl.col("codebook_version").str.starts_with(_CODEBOOK_PREFIX))
+    return {
+        cells["feature_id"][0]: _Codebook(
+            version=cells["codebook_version"][0],
+            fitted_on=cells["fitted_on"][0],
+            centroids=np.array(cells["centroid"].to_list(), dtype=np.float64),
+            n_fit=tuple(cells["n_fit"]),
+            min_similarity=cells["min_similarity"][0],
+        )
+        for cells in rows.sort("cell").partition_by("feature_id")
+    }
+
+
+def _fit(rows: pl.DataFrame, vectors: _Vectors) -> _Codebook | None:
+    """Fit on the rows up to the first day that completes them, or return None without one."""
+    texts = rows.filter(pl.col("text").is_not_null())
+    n_days = (pl.col("day") - pl.col("day").min()).dt.total_days() + 1
+    enough = ((pl.col("n") >= FIT_TEXTS) & (n_days >= FIT_DAYS)) | (
+        (pl.col("n") >= THIN_FIT_TEXTS) & (n_days >= THIN_FIT_DAYS)
+    )
+    seen = texts.group_by("day").len("n").sort("day").with_columns(pl.col("n").cum_sum())
+    complete = seen.filter(enough)
+    if complete.is_empty():
+        return None
+    fitted_on: date = complete["day"][0]
+    golden = texts.filter(pl.col("day") <= fitted_on)
+    every = np.linspace(0, len(golden), min(len(golden), MAX_FIT_TEXTS), endpoint=False)
+    _, z = vectors.of(golden[every.astype(np.int64)])
+    if len(z) < THIN_FIT_TEXTS:
+        return None
+    book = fit_codebook(z, suggest_cells(len(z)), CODEBOOK_SEED)
+    nearest = (z @ book.centroids.T).max(axis=1)
+    return _Codebook(
+        version=f"{_CODEBOOK_PREFIX}{fitted_on}",
+        fitted_on=fitted_on,
+        centroids=book.centroids,
+        n_fit=tuple(book.n_rows.tolist()),
+        min_similarity=round(float(np.quantile(nearest, NOVELTY_QUANTILE)) - NOVELTY_MARGIN, 6),
+    )
+
+
+def _sums(rows: pl.DataFrame, z: FloatMatrix) -> pl.DataFrame:
+    phi = rff_features(z, seed=RFF_SEED, n_features=RFF_FEATURES, gamma=RFF_GAMMA)
+    return rows.select(pl.col("day", "feature_id").first()).with_columns(
+        embedder_version=pl.lit(EMBEDDER_VERSION),
+        n=pl.lit(len(z)),
+        sum_z=_lists(z.sum(axis=0, keepdims=True).round(_SUM_DECIMALS)),
+        sum_phi=_lists(phi.sum(axis=0, keepdims=True).round(_SUM_DECIMALS)),
+        sumsq_phi=pl.lit(round(float((phi * phi).sum()), _SUM_DECIMALS)),
+    )
+
+
+def _placed(rows: pl.DataFrame, z: FloatMatrix, book: _Codebook) -> pl.DataFrame:
+    cells, similarity = book.place(z)
+    return rows.with_columns(
+        cell=pl.Series(cells),
+        similarity=pl.Series(similarity),
+        codebook_version=pl.lit(book.version),
+        fitted_on=pl.lit(book.fitted_on),
+    ).drop("text")
+
+
+def _counted(text_cells: pl.DataFrame) -> pl.DataFrame:
+    if text_cells.is_empty():
+        return text_cells
+    grain = ["day", "feature_id", "codebook_version", "fitted_on", "cell"]
+    return text_cells.group_by(grain).len("n").sort(grain)
+
+
+def _placed_cases(
+    cases: pl.DataFrame, vectors: _Vectors, books: dict[str, _Codebook]
+) -> pl.DataFrame:
+    placed = []
+    for rows in cases.sort("feature_id", "suite_id", "case_id").partition_by("feature_id"):
+        book = books.get(rows["feature_id"][0])
+        if book is None:
+            continue
+        kept, z = vectors.of(rows)
+        if len(kept):
+            placed.append(_placed(kept, z, book))
+    return _stack(placed)
+
+
+def _rows(books: dict[str, _Codebook]) -> Iterator[pl.DataFrame]:
+    for feature_id, book in books.items():
+        yield pl.DataFrame(
+            {
+                "cell": np.arange(len(book.centroids), dtype=np.int32),
+                "centroid": _lists(book.centroids),
+                "n_fit": book.n_fit,
+            }
+        ).with_columns(
+            feature_id=pl.lit(feature_id),
+            codebook_version=pl.lit(book.version),
+            fitted_on=pl.lit(book.fitted_on),
+            min_similarity=pl.lit(book.min_similarity),
+        )
+
+
+def _lists(matrix: FloatMatrix) -> pl.Series:
+    return pl.Series(matrix).cast(pl.List(pl.Float64))
+
+
+def _stack(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    filled = [frame for frame in frames if not frame.is_empty()]
+    return pl.concat(filled, how="diagonal_relaxed") if filled else pl.DataFrame()
+
+
+def _typed(table: str, rows: pl.DataFrame) -> pl.DataFrame:
+    schema = {name: _DTYPES[sql_type] for name, sql_type in TABLES[table].items()}
+    if rows.is_empty():
+        return pl.DataFrame(schema=schema)
+    return rows.select(pl.col(name).cast(dtype) for name, dtype in schema.items())
