@@ -11,10 +11,10 @@ from math import copysign, exp, pi, sinh, sqrt
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
-from scipy.special import expit, logit, ndtr
+from scipy.special import expit, logit, ndtr, ndtri
 
-from llmops_health.kernels.calibration import ConfidenceBins
-from llmops_health.kernels.intervals import t_interval
+from llmops_health.kernels.calibration import ConfidenceBins, debiased_l2, equal_mass_edges
+from llmops_health.kernels.intervals import Interval, t_interval
 from llmops_health.kernels.jackknife import bucket_jackknife, effective_clusters
 
 _FEW_BUCKETS = 10
@@ -195,6 +195,56 @@ def scaled_design_effect(deff: float, rows: ArrayLike, rows_now: ArrayLike) -> f
         raise ValueError(f"deff must be at least 1, got {deff}.")
     before, now = _mean_size(rows), _mean_size(rows_now)
     return 1 + (deff - 1) * max(0.0, now - 1) / (before - 1) if before > 1 else deff
+
+
+def rms_gap_interval(
+    bins: ConfidenceBins, n_groups: int = 15, *, deff: float = 1.0, level: float = 0.95
+) -> Interval:
+    """Root of `debiased_l2` with its interval: how far confidence is off, either way.
+
+    Parameters
+    ----------
+    bins
+        Labelled calls per confidence bin, at least 2 calls.
+    n_groups
+        Groups of about equal counts.
+    deff
+        Design effect of clustered calls, at least 1.
+    level
+        Coverage, strictly between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 2 calls or an argument is out of range.
+
+    Notes
+    -----
+    The squared error is a sum of ``w (d^2 - v)`` with d the gap of a group and v its variance, so
+    its own variance is ``sum w^2 (4 d^2 v + 2 v^2)``; ends below 0 become 0 before the root. Under
+    perfect calibration the lower end is 0 most of the time; test that with `miscalibration_null`.
+
+    Examples
+    --------
+    >>> bins = ConfidenceBins.by_value([0.9] * 200 + [0.6] * 200, [1] * 320 + [0] * 80)
+    >>> interval = rms_gap_interval(bins)
+    >>> round(interval.estimate, 3), round(interval.lo, 3), round(interval.hi, 3)
+    (0.291, 0.265, 0.315)
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level must fulfil 0 < level < 1, got {level}.")
+    squared = debiased_l2(bins, n_groups, deff=deff)
+    cells = bins.occupied()
+    groups = cells.coarsen(equal_mass_edges(cells.n, n_groups))
+    weight, accuracy = groups.n / groups.total, groups.accuracy
+    # Half a call away from 0 and 1: a group without errors does not prove that there are none.
+    clear = (groups.n * accuracy + 0.5) / (groups.n + 1)
+    noise = deff * clear * (1 - clear) / np.maximum(groups.n - 1, 1)
+    gap = groups.mean_conf - accuracy
+    se = sqrt(float((weight**2 * (4 * gap**2 * noise + 2 * noise**2)).sum()))
+    reach = float(ndtri((1 + level) / 2)) * se
+    lo, estimate, hi = (sqrt(max(0.0, squared + step)) for step in (-reach, 0.0, reach))
+    return Interval(estimate, lo, hi)
 
 
 def _mean_size(rows: ArrayLike) -> float:

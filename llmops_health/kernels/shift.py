@@ -70,36 +70,47 @@ def day_dispersion(x: ArrayLike, n: ArrayLike) -> float:
     return max(1.0, float(kept.mean()) / _TRIMMED_CHI2_MEAN)
 
 
-def bucket_deff(x: ArrayLike, n: ArrayLike) -> float:
-    """Design effect of a share whose rows come in buckets of users.
+def contrast_deff(current: ArrayLike, reference: ArrayLike) -> float:
+    """Design effect of the difference of two shares whose rows come in buckets of users.
 
     Parameters
     ----------
-    x, n
-        Counts per bucket, 0 <= x <= n, shape (n_buckets,).
+    current, reference
+        Hits and rows per bucket, shape (n_buckets, 2), the same buckets in both. A user who is
+        slow in both periods cancels; who comes in one of them does not.
 
     Returns
     -------
     float
-        At least 1; 1 where fewer than two buckets have rows, or the share is 0 or 1.
+        At least 1; 1 where fewer than two buckets have rows, or both shares are 0 or 1.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, counts are out of range, or a period has no rows.
 
     Notes
     -----
-    ``B / (B - 1) sum_b (x_b - p n_b)^2 / (N p (1 - p))``, the linearised variance of a ratio over
-    that of independent rows. Kish (1965), Survey Sampling, section 8.2.
+    ``B / (B - 1) sum_b e_b^2 / (p (1 - p) / N + q (1 - q) / M)`` with ``e_b`` the difference of
+    ``(x_b - p n_b) / N`` of the two periods: the linearised jackknife variance over that of
+    independent rows. Kish (1965), Survey Sampling, section 8.2.
 
     Examples
     --------
-    >>> bucket_deff([10, 0, 0, 0], [10, 10, 10, 10])
-    13.333333333333334
+    >>> contrast_deff([[10, 10], [0, 10], [0, 10]], [[0, 10], [0, 10], [10, 10]])
+    22.5
     """
-    hits, rows = _counts(x, n)
-    hits, rows = hits[rows > 0], rows[rows > 0]
-    if len(rows) < 2 or not 0 < hits.sum() < rows.sum():
+    now, then = _pair(current, reference)
+    (hits, rows), (hits_then, rows_then) = now.sum(axis=0), then.sum(axis=0)
+    n_buckets = int(((now[:, 1] + then[:, 1]) > 0).sum())
+    p, q = hits / rows, hits_then / rows_then
+    independent = float(p * (1 - p) / rows + q * (1 - q) / rows_then)
+    if n_buckets < 2 or independent <= 0:
         return 1.0
-    p = hits.sum() / rows.sum()
-    clustered = len(rows) / (len(rows) - 1) * ((hits - p * rows) ** 2).sum()
-    return max(1.0, float(clustered / (rows.sum() * p * (1 - p))))
+    inside = (now[:, 0] - p * now[:, 1]) / rows
+    before = (then[:, 0] - q * then[:, 1]) / rows_then
+    clustered = n_buckets / (n_buckets - 1) * float(((inside - before) ** 2).sum())
+    return max(1.0, clustered / independent)
 
 
 def share_shift(current: ArrayLike, reference: ArrayLike, *, dispersion: float = 1.0) -> Shift:
@@ -138,7 +149,7 @@ def share_shift(current: ArrayLike, reference: ArrayLike, *, dispersion: float =
     now, then = _pair(current, reference)
     hits, rows = now.sum(axis=0)
     hits_then, rows_then = then.sum(axis=0)
-    deff = max(dispersion, bucket_deff(*now.T), bucket_deff(*then.T))
+    deff = max(1.0, dispersion, contrast_deff(now, then))
     chance = rows / (rows + rows_then)
     p_rise = float(betainc(hits / deff, hits_then / deff + 1, chance)) if hits > 0 else 1.0
     interval = wilson_interval(hits / deff, rows / deff)
@@ -216,6 +227,8 @@ def _pair(
         raise ValueError(
             f"current and reference must both be (n_buckets, 2), got {now.shape}, {then.shape}."
         )
+    if not (np.isfinite(now).all() and np.isfinite(then).all()):
+        raise ValueError("current and reference must be finite.")
     if not (now[:, 1].sum() > 0 and then[:, 1].sum() > 0):
         raise ValueError("Both periods need rows, got a period without.")
     return now, then

@@ -203,6 +203,41 @@ class Warehouse:
             os.close(folder)
         return self.path.stat().st_size
 
+    def compact(self, name: str) -> None:
+        """Copy a working database to a fresh file and put it in place: freed blocks go.
+
+        Killed in between, the old file stays as it was.
+        """
+        path = self.work / f"{name}.duckdb"
+        fresh = self.work / f"{name}.compact.duckdb"
+        with self._lock(fcntl.LOCK_EX):
+            for leftover in (fresh, fresh.with_name(fresh.name + ".wal")):
+                leftover.unlink(missing_ok=True)
+            connection = memory()
+            try:
+                connection.execute(f"attach '{_quoted(path)}' as old (read_only)")
+                connection.execute(
+                    f"attach '{_quoted(fresh)}' as fresh (storage_version 'v1.4.0')"
+                )
+                connection.execute("copy from database old to fresh")
+                connection.execute("checkpoint fresh")
+            finally:
+                connection.close()
+            fresh.replace(path)
+            path.with_name(path.name + ".wal").unlink(missing_ok=True)
+
+    def free_share(self, name: str) -> float:
+        """Return the share of a working database's blocks that are free, 0-1."""
+        with self._lock(fcntl.LOCK_SH):
+            connection = duckdb.connect(self.work / f"{name}.duckdb", read_only=True)
+            try:
+                row = connection.execute(
+                    "select free_blocks, total_blocks from pragma_database_size()"
+                ).fetchone()
+            finally:
+                connection.close()
+        return row[0] / row[1] if row and row[1] else 0.0
+
     @contextmanager
     def alone(self, purpose: str) -> Iterator[None]:
         """Hold a named lock for long work that only one process may do, such as ingest."""

@@ -18,9 +18,9 @@ from llmops_health.health.drift._seasons import Flags, Floats
 from llmops_health.kernels.nulls import robust_z
 from llmops_health.kernels.shift import (
     Shift,
-    bucket_deff,
+    contrast_deff,
     day_dispersion,
-    mean_shift as mean_shift,
+    mean_shift,
     share_shift,
 )
 from llmops_health.kernels.trend import theil_sen
@@ -180,7 +180,8 @@ class Timings:
 
     index: np.ndarray[tuple[int], np.dtype[np.int64]]
     bucket: np.ndarray[tuple[int], np.dtype[np.int64]]
-    upper: Floats  # upper edge of the bin, in log-bins
+    edges: Floats  # upper edges of the bins that occur, in log-bins
+    place: np.ndarray[tuple[int], np.dtype[np.int64]]  # of each row's bin among them
     n: Floats
 
     @classmethod
@@ -189,29 +190,30 @@ class Timings:
         rows = latency.filter(pl.col("field") == field)
         index = _seasons.day_index(rows["day"], axis.day, axis.n_days)
         inside = (index >= 0) & (index < axis.n_days)
+        bins, place = np.unique(rows["k_coarse"].to_numpy()[inside], return_inverse=True)
         return cls(
             index[inside],
             rows["bucket"].to_numpy().astype(np.int64)[inside],
-            8.0 * rows["k_coarse"].to_numpy().astype(np.float64)[inside] + 7.0,
+            8.0 * bins.astype(np.float64) + 7.0,
+            place.astype(np.int64),
             rows["n"].to_numpy().astype(np.float64)[inside],
         )
 
     def quantile(self, weights: Floats, ranks: Floats) -> Floats:
         """Return quantiles in ms over weighted days, interpolated inside bins."""
-        upper, place = np.unique(self.upper, return_inverse=True)
-        mass = np.bincount(place, self.n * weights[self.index], minlength=len(upper))
+        mass = np.bincount(self.place, self.n * weights[self.index], len(self.edges))
         kept = mass > 0
         below = mass[kept].cumsum()
         wanted = np.clip(ranks, 0.0, 1.0) * below[-1]
         at = np.minimum(np.searchsorted(below, wanted), kept.sum() - 1)
         into = np.clip((wanted - below[at]) / mass[kept][at] + 1, 0.0, 1.0)
-        position = upper[kept][at] - 8 * (1 - into)
+        position = self.edges[kept][at] - 8 * (1 - into)
         return np.where(position < _LOWEST, 0.0, np.exp(_LOG_GAMMA * np.maximum(position, -999)))
 
     def above(self, limit_ms: float, shape: tuple[int, int]) -> Sums:
         """Count calls slower than a limit, by day and bucket."""
         position = log(limit_ms) / _LOG_GAMMA
-        share = np.clip((self.upper - position) / 8, 0.0, 1.0)
+        share = np.clip((self.edges - position) / 8, 0.0, 1.0)[self.place]
         return Sums(
             _seasons.daily_sums(self.index, self.bucket, self.n * share, shape),
             _seasons.daily_sums(self.index, self.bucket, self.n, shape),
@@ -253,9 +255,11 @@ def woodruff(
 def quantile_deff(timings: Timings, axis: Axis, days: int, limit_ms: float) -> float:
     """Design effect of the share of calls beyond a limit in the last `days`."""
     slow = timings.above(limit_ms, (axis.n_days, N_BUCKETS))
-    window = axis.window(days)
-    of_days = day_dispersion(slow.x.sum(axis=1), slow.n.sum(axis=1))
-    return max(of_days, bucket_deff(*slow.by_bucket(window.astype(float)).T))
+    now = slow.by_bucket(axis.window(days).astype(float))
+    alike = np.broadcast_to(now.sum(axis=0) / N_BUCKETS, now.shape) * 1e6
+    return max(
+        day_dispersion(slow.x.sum(axis=1), slow.n.sum(axis=1)), contrast_deff(now, alike)
+    )
 
 
 def volume_move(calls: Floats, axis: Axis, ceiling: float, smallest: float) -> Move | None:

@@ -40,6 +40,7 @@ from llmops_health.findings import CheckParams, Finding, Status, literal
 from llmops_health.health.drift import _seasons, _service
 from llmops_health.health.drift._service import Axis, Move, Sums, Timings
 from llmops_health.kernels.power import mde_proportion
+from llmops_health.kernels.shift import mean_shift
 
 HISTORY_DAYS = 63
 _DURATIONS = (("latency_ms", 0.5), ("latency_ms", 0.95), ("ttft_ms", 0.95))
@@ -82,7 +83,7 @@ class Params(CheckParams):
         default=14, ge=7, description="Days with calls in the reference: two of each weekday."
     )
     max_p: float = Field(
-        default=1e-3, gt=0, lt=1, description="Evidence; windows overlap, so few alarms a year."
+        default=1e-3, gt=0, lt=1, description="Evidence, before allowing for many measures."
     )
     max_p_day: float = Field(
         default=1e-6, gt=0, lt=1, description="Evidence for one day alone, which is a WARN."
@@ -137,7 +138,7 @@ class _Measure:
             return Status.WARN if grave else Status.PASS
         if move.p_value >= params.max_p:
             return Status.PASS
-        if self.fails[at] and move.p_value < params.max_p / 10:
+        if self.fails[at]:
             return Status.FAIL
         return Status.WARN if self.warns[at] else Status.PASS
 
@@ -208,20 +209,17 @@ def _durations(timings: dict[str, Timings], axis: Axis, params: Params) -> Itera
         rows = np.bincount(one.index, one.n, minlength=axis.n_days)
         if not _has_reference(rows, axis, params):
             continue
-        moves, fails = [], []
-        for days in _service.WINDOWS:
-            move = _service.quantile_move(one, axis, days, q, params.warn_slower)
-            if move is None or move.n < params.min_calls:
-                continue
-            beyond = _service.quantile_move(one, axis, days, q, params.fail_slower)
-            is_fail = beyond is not None and beyond.lasts and beyond.p_value < params.max_p / 10
-            moves.append(move)
-            fails.append(is_fail)
+        found = (
+            _service.quantile_move(one, axis, days, q, params.warn_slower)
+            for days in _service.WINDOWS
+        )
+        moves = tuple(move for move in found if move is not None and move.n >= params.min_calls)
+        fails = tuple(move.ratio >= params.fail_slower for move in moves)
+        warns = tuple(move.ratio >= params.warn_slower for move in moves)
         name = f"{field} p{100 * q:.0f}"
         words = f"The {'median' if q == 0.5 else '95th percentile'} of {field}"
-        warns = (True,) * len(moves)
         if moves:
-            yield _Measure(name, "ms", words, tuple(moves), tuple(fails), warns, params.warn_slower)
+            yield _Measure(name, "ms", words, moves, fails, warns, params.warn_slower)
 
 
 def _shares(rates: pl.DataFrame, axis: Axis, params: Params) -> Iterator[_Measure]:
@@ -313,7 +311,7 @@ def _costly_promise(feature: Feature, costs: Sums, axis: Axis, params: Params) -
     n = int(now[:, 1].sum())
     if limit is None or n < params.min_calls or now[:, 0].sum() <= 0:
         return
-    move = _service.mean_shift(now, now)
+    move = mean_shift(now, now)
     # The interval has 95 %; a promise is checked every day and gets 99.9 %.
     lo = 1000 * move.current * (move.lo / move.current) ** (_SLO_T / 2)
     hi = 1000 * move.current * (move.hi / move.current) ** (_SLO_T / 2)

@@ -117,4 +117,6 @@ def summarise(rows: pl.DataFrame) -> pl.DataFrame:
 def until(table: pl.DataFrame, index: int, history_days: int) -> pl.DataFrame:
     """Rows that a judgement of day `index` is given."""
     last = day_of(index)
-    return table.filter((pl.col("day") > last - timedelta(days=history_days)) & (pl.col("day") <= last))
+    return table.filter(
+        (pl.col("day") > last - timedelta(days=history_days)) & (pl.col("day") <= last)
+    )

@@ -50,6 +50,7 @@ class Service:
         user = rng.choice(self.n_users, size=len(at), p=activity / activity.sum())
         slow_user = rng.normal(0, 0.25, self.n_users)
         bad_user = rng.gamma(2, 0.5, self.n_users)
+        bad_user /= bad_user @ activity / activity.sum()
         ln = 7.5 + slow_user[user] + rng.normal(0, 0.45, len(at)) + np.where(weekend[at], -0.1, 0)
         ln += rng.normal(0, 0.03, self.n_days)[at]
         share = np.full(self.n_days, self.error_share)

@@ -1,0 +1,5 @@
+"""`python -m llmops_health`: the command line."""
+
+from llmops_health.cli import main
+
+main()

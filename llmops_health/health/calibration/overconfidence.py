@@ -1,0 +1,191 @@
+"""Overconfidence: a feature states more confidence than its accuracy supports.
+
+Why it matters
+    Callers act on the stated confidence. If 0.9 means right 7 times in 10, a gate at 0.9 lets
+    through three times the errors it was set for, and nothing else in the log shows it.
+How it is found
+    The mean of (stated confidence - correct) over the labels of people and outcomes that became
+    known in the last 5 and in the last 28 days, whole and per predicted label. Evidence is the
+    chance of so many errors if every call were right as often as it says, with the calls of one
+    user counted as alike. FAIL when the gap exceeds `max_gap` and that chance is below `p_fail`,
+    WARN below `p_warn`; labels of one prediction are judged together (Benjamini-Hochberg).
+How to mend it
+    Look at the surest wrong answers first: a label that changed its meaning needs a new prompt or
+    new examples. Else refit the confidence on the newest labels, or raise the gate meanwhile.
+What it cannot see
+    Over- and underconfidence that cancel within a label (see `miscalibration`), calls that nobody
+    labels, and a judge's labels, which are not truth. Rows of run_kind unknown count as production
+    only where the feature logs no prod at all.
+Source
+    Guo et al. (2017), "On Calibration of Modern Neural Networks", arXiv:1706.04599.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+from pydantic import Field
+
+from llmops_health.config import Feature
+from llmops_health.findings import CheckParams, Finding, Status
+from llmops_health.health.calibration._answers import (
+    Clustering,
+    cannot_answer,
+    too_few,
+    wrong_answers_sql,
+)
+from llmops_health.health.calibration._bins import LabelledCalls, labelled_calls
+from llmops_health.kernels.confidence_gap import ConfidenceGap, confidence_gap
+from llmops_health.kernels.multiplicity import benjamini_hochberg
+from llmops_health.kernels.power import mde_mean
+
+HISTORY_DAYS = 63
+
+
+class Params(CheckParams):
+    """Settings of this check."""
+
+    max_gap: float = Field(
+        default=0.05, ge=0, le=1, description="Tolerated gap (probability): 1 error in 20 unstated."
+    )
+    recent_days: int = Field(
+        default=5,
+        ge=1,
+        le=28,
+        description="Days of labels that show a sudden fall: at 37 labels a day, one to six days "
+        "late, 4 to 7 days find 0.16 soonest, and 5 was best of them.",
+    )
+    window_days: int = Field(
+        default=28, ge=7, le=63, description="Days of labels that show a small or a slow gap."
+    )
+    recent_share: float = Field(
+        default=0.75,
+        gt=0,
+        lt=1,
+        description="Share of the false-alarm chance that the recent window may spend.",
+    )
+    p_fail: float = Field(
+        default=0.002,
+        gt=0,
+        lt=1,
+        description="False alarms per day, both windows: 1 in 500 days before the gap must exceed "
+        "max_gap, in simulation below 1 in 1,000 after.",
+    )
+    p_warn: float = Field(default=0.02, gt=0, lt=1, description="As p_fail, for a look.")
+    min_labelled: int = Field(
+        default=30, ge=10, description="Labelled calls of a window or predicted label to judge it."
+    )
+    min_deff: float = Field(
+        default=1.2,
+        ge=1,
+        description="Least design effect: what 300 unequal users showed in simulation, and a short "
+        "window cannot show.",
+    )
+    unknown_deff: float = Field(
+        default=3.0,
+        ge=1,
+        description="Design effect where fewer than 10 of 64 buckets of users hold calls: the "
+        "largest that is common (3.2 was measured).",
+    )
+    level: float = Field(default=0.95, gt=0, lt=1, description="Coverage of the interval.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    gap: ConfidenceGap
+    p_value: float
+    n_days: int
+
+
+def check(
+    feature: Feature, day: date, summary__calibration: pl.DataFrame, params: Params
+) -> Iterator[Finding]:
+    """Yield the whole feature, then each predicted label that is overconfident."""
+    every = labelled_calls(summary__calibration, day).within(params.window_days)
+    refusal = cannot_answer(feature, every, params.window_days)
+    if refusal:
+        yield refusal
+        return
+    labels = every.stated()
+    if labels.total < params.min_labelled:
+        yield too_few(labels.total, params.min_labelled, params.window_days)
+        return
+    clustering = Clustering(labels, params.min_deff, params.unknown_deff)
+    whole = _judge(labels, clustering, params)
+    yield _finding(feature, day, "", whole, whole.p_value, params)
+    segments = [
+        (name, _judge(part, clustering, params))
+        for name, part in labels.by_predicted()
+        if part.total >= params.min_labelled
+    ]
+    adjusted = benjamini_hochberg([judged.p_value for _, judged in segments]).adjusted
+    for (name, judged), p_value in zip(segments, adjusted, strict=True):
+        finding = _finding(feature, day, name, judged, float(p_value), params)
+        if finding.status in {Status.WARN, Status.FAIL}:
+            yield finding
+
+
+def _judge(labels: LabelledCalls, clustering: Clustering, params: Params) -> _Judged:
+    """Judge both windows; the one with the stronger evidence speaks."""
+    shares = {params.recent_days: params.recent_share, params.window_days: 1 - params.recent_share}
+    judged = []
+    for n_days, share in shares.items():
+        part = labels.within(n_days)
+        if part.total >= params.min_labelled:
+            gap = confidence_gap(
+                part.bins(), part.bucket_sums(), deff=clustering.deff(part), level=params.level
+            )
+            # A gap that is tolerated is no alarm, however sure: it must not outbid the other.
+            p_value = min(1.0, gap.p_over / share)
+            judged.append((gap.gap <= params.max_gap, p_value, _Judged(gap, p_value, n_days)))
+    if all(tolerated for tolerated, _, _ in judged):
+        return judged[-1][2]
+    return min(judged, key=lambda item: item[:2])[2]
+
+
+def _finding(
+    feature: Feature, day: date, segment: str, judged: _Judged, p_value: float, params: Params
+) -> Finding:
+    gap = judged.gap
+    status = _status(gap, p_value, params)
+    of = f"Where the answer is {segment}, confidence" if segment else "Confidence"
+    message = (
+        f"{of} exceeds accuracy by {gap.gap:+.3f} [{gap.lo:+.3f}, {gap.hi:+.3f}] over {gap.n} "
+        f"labels of {judged.n_days} days ({gap.errors} errors); {params.max_gap:.3f} is tolerated."
+    )
+    found = status in {Status.WARN, Status.FAIL}
+    return Finding(
+        status=status,
+        segment=f"predicted_label = {segment}" if segment else "",
+        value=gap.gap,
+        lo=gap.lo,
+        hi=gap.hi,
+        threshold=params.max_gap,
+        unit="probability",
+        n=gap.n,
+        p_value=p_value,
+        message=f"Cannot tell: {message[0].lower()}{message[1:]}"
+        if status is Status.NOT_ENOUGH_DATA
+        else message,
+        action="Read the surest wrong answers, and raise the gate until labels agree again."
+        if found
+        else "",
+        evidence_sql=wrong_answers_sql(feature, day, judged.n_days, predicted=segment)
+        if found
+        else "",
+    )
+
+
+def _status(gap: ConfidenceGap, p_value: float, params: Params) -> Status:
+    if gap.gap > params.max_gap and p_value <= params.p_fail:
+        return Status.FAIL
+    if gap.gap > params.max_gap and p_value <= params.p_warn:
+        return Status.WARN
+    accuracy = 1 - gap.errors / gap.n
+    sd = max(accuracy * (1 - accuracy), 1 / gap.n) ** 0.5
+    if mde_mean(sd, gap.n, gap.deff) > 2 * params.max_gap:
+        return Status.NOT_ENOUGH_DATA
+    return Status.PASS

@@ -1,0 +1,351 @@
+"""Feed gap: the log itself is stale, has missing days or hours, lost fields or holds duplicates.
+
+Why it matters
+    Every other check reads this log. A day that was never shipped looks like a day without
+    errors, and a field that is no longer logged silently ends the checks that need it.
+How it is found
+    A day of the last 7 without a call is missing where that weekday always had calls. Within the
+    judged day, the longest run of hours without a call is held against the hours of days of the
+    same type (weekday or weekend): it must cover more of the usual calls than any such run in the
+    history, and be improbable for that many calls, allowing for calls that come in bursts. A run
+    that reaches the end of the day is a stale log. The share of nulls per field over 2 days is
+    held against the 28 days that end a week earlier, duplicates of the day against their usual
+    share. FAIL for missing days and a stale log, WARN for holes, nulls and duplicates.
+    Production is `run_kind` prod; unknown counts only where no call in the window is prod.
+How to mend it
+    Restart the exporter, load the missing files again (what is there already is not doubled), and
+    restore the lost field in the logging code.
+What it cannot see
+    Calls that were never logged evenly over the day (see the volume in `service_drift`); whether
+    a feature was rightly idle on a public holiday; late files, once they have come.
+Source
+    Pearson dispersion: McCullagh and Nelder (1989), Generalized Linear Models, section 4.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from math import exp, log1p
+
+import numpy as np
+import polars as pl
+from pydantic import Field
+
+from llmops_health.config import Feature
+from llmops_health.findings import CheckParams, Finding, Status, literal
+from llmops_health.health.drift import _seasons
+from llmops_health.health.drift._seasons import Floats
+from llmops_health.kernels.shift import day_dispersion, share_shift
+
+HISTORY_DAYS = 42
+_RECENT = 7
+
+
+class Params(CheckParams):
+    """Settings of this check."""
+
+    min_expected: float = Field(
+        default=10, gt=0, description="Usual calls of a weekday; a day with fewer may be empty."
+    )
+    min_hole: float = Field(
+        default=0.15, gt=0, le=1, description="Share of the usual calls that a hole must cover."
+    )
+    min_null_rise: float = Field(
+        default=0.1, gt=0, le=1, description="Rise of a field's null share: ten points."
+    )
+    min_duplicates: float = Field(
+        default=0.02, gt=0, le=1, description="Share of duplicates; half of it is common on retry."
+    )
+    max_p: float = Field(
+        default=1e-4, gt=0, lt=1, description="Evidence: one hole in 10,000 days by chance."
+    )
+    min_history_days: int = Field(
+        default=14, ge=14, description="Days since the first call: two of each weekday."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """Calls per day and hour, shape (n_days, 24), and the time of the last one."""
+
+    day: date
+    hours: Floats
+    last: datetime
+
+    @property
+    def days(self) -> Floats:
+        """Calls per day."""
+        return np.asarray(self.hours.sum(axis=1))
+
+    @property
+    def first(self) -> int:
+        """Place of the first day with calls."""
+        return int(np.argmax(self.days > 0))
+
+    @property
+    def hours_stale(self) -> float:
+        """Hours from the last call to the end of the judged day."""
+        end = datetime.combine(self.day, time()) + timedelta(days=1)
+        return (end - self.last).total_seconds() / 3600
+
+    def same_weekday(self, place: int) -> Floats:
+        """Return the calls of earlier weeks' same weekday, before the last 7 days."""
+        days = np.arange(place - 7, self.first - 1, -7)
+        return self.days[days[days < len(self.days) - _RECENT]]
+
+
+def check(
+    feature: Feature,
+    day: date,
+    summary__hours: pl.DataFrame,
+    summary__nulls: pl.DataFrame,
+    core__duplicates: pl.DataFrame,
+    params: Params,
+) -> Iterator[Finding]:
+    """Yield one finding about the log, then one per gap in it."""
+    log = _read(summary__hours, day)
+    if log is None:
+        yield Finding(
+            status=Status.NOT_APPLICABLE,
+            n=0,
+            message=f"No production call in the {HISTORY_DAYS} days up to {day}.",
+        )
+        return
+    gaps = [
+        *_missing_days(feature, log, params),
+        *_holes(feature, log, params),
+        *_nulls(feature, day, summary__nulls, params),
+        *_duplicates(feature, log, core__duplicates, params),
+    ]
+    yield _whole(gaps, log, params)
+    yield from gaps
+
+
+def _read(hours: pl.DataFrame, day: date) -> _Log | None:
+    if not len(hours):
+        return None
+    rows = _seasons.production(hours)
+    last = rows["last_started_at"].max()
+    if not isinstance(last, datetime):
+        return None
+    index = _seasons.day_index(rows["day"], day, HISTORY_DAYS)
+    codes = rows["hour"].to_numpy().astype(np.int64)
+    shape = (HISTORY_DAYS, 24)
+    return _Log(day, _seasons.daily_sums(index, codes, rows["n"].to_numpy(), shape), last)
+
+
+def _missing_days(feature: Feature, log: _Log, params: Params) -> Iterator[Finding]:
+    missing, p_values = [], []
+    for place in range(HISTORY_DAYS - _RECENT, HISTORY_DAYS):
+        past = log.same_weekday(place)
+        if log.days[place] > 0 or len(past) < 2 or past.min() <= 0:
+            continue
+        usual = float(np.median(past))
+        scatter = max(1.0, float(np.var(past)) / usual)
+        p_value = exp(-usual / scatter)
+        if usual >= params.min_expected and p_value < params.max_p * 10:
+            missing.append(log.day - timedelta(days=HISTORY_DAYS - 1 - place))
+            p_values.append(p_value)
+    if not missing:
+        return
+    names = ", ".join(str(one) for one in missing)
+    yield Finding(
+        status=Status.FAIL,
+        segment="missing days",
+        value=float(len(missing)),
+        threshold=0.0,
+        unit="days",
+        n=int(log.days[-_RECENT:].sum()),
+        p_value=min(1.0, min(p_values) * _RECENT),
+        message=f"No call is logged on {names}, though that weekday always had calls before.",
+        action="Find out whether the exporter stopped, and load the missing files.",
+        evidence_sql=_calls_per(feature, log.day, "day"),
+    )
+
+
+def _longest_hole(
+    empty: np.ndarray[tuple[int], np.dtype[np.bool_]], usual: Floats
+) -> tuple[int, int]:
+    """Return first hour and length of the run of empty hours with the most usual calls."""
+    best, start = (0, 0), 0
+    for hour in range(25):
+        if hour < 24 and empty[hour]:
+            continue
+        if usual[start:hour].sum() > usual[best[0] : best[0] + best[1]].sum():
+            best = (start, hour - start)
+        start = hour + 1
+    return best
+
+
+def _holes(feature: Feature, log: _Log, params: Params) -> Iterator[Finding]:
+    same = _seasons.same_type_days(log.day, HISTORY_DAYS)
+    same = same[log.days[same] > 0]
+    if HISTORY_DAYS - log.first <= params.min_history_days or len(same) < 4:
+        return
+    past = log.hours[same]
+    usual = past.sum(axis=0) / past.sum()
+    start, length = _longest_hole(log.hours[-1] == 0, usual)
+    share = float(usual[start : start + length].sum())
+    if share < params.min_hole or length == 24:
+        return
+    seen = max(
+        float(usual[first : first + n].sum())
+        for first, n in (_longest_hole(day == 0, usual) for day in past)
+    )
+    expected = past.sum(axis=1, keepdims=True) * usual
+    busy = usual > 0
+    bursts = (past - expected)[:, busy] ** 2 / expected[:, busy]
+    scatter = max(1.0, float(bursts.mean()))
+    # A log that stopped early holds few calls; half of a usual day is the least it would have.
+    calls = max(float(log.days[-1]), float(np.median(past.sum(axis=1))) / 2)
+    p_value = min(1.0, 24 * exp(log1p(-min(share, 1 - 1e-9)) * calls / scatter))
+    if share <= seen or p_value >= params.max_p:
+        return
+    is_stale = start + length == 24
+    yield Finding(
+        status=Status.FAIL if is_stale else Status.WARN,
+        segment="stale" if is_stale else "hole",
+        value=share,
+        threshold=max(seen, params.min_hole),
+        unit="share",
+        n=int(log.days[-1]),
+        p_value=p_value,
+        message=f"No call is logged from {start:02d}:00 to {start + length:02d}:00 UTC on "
+        f"{log.day}, hours that usually have {100 * share:.0f} % of a day's calls.",
+        action="Restart the exporter, then load what is missing."
+        if is_stale
+        else "Load the missing hours again, or mark the outage.",
+        evidence_sql=_calls_per(feature, log.day, "day, hour(started_at)"),
+    )
+
+
+def _nulls(feature: Feature, day: date, nulls: pl.DataFrame, params: Params) -> Iterator[Finding]:
+    if not len(nulls):
+        return
+    rows = _seasons.production(nulls)
+    names, codes = np.unique(rows["field"].to_numpy().astype(str), return_inverse=True)
+    index = _seasons.day_index(rows["day"], day, HISTORY_DAYS)
+    shape = (HISTORY_DAYS, len(names))
+    n_null = _seasons.daily_sums(index, codes, rows["n_null"].to_numpy(), shape)
+    n = _seasons.daily_sums(index, codes, rows["n"].to_numpy(), shape)
+    place = np.arange(HISTORY_DAYS)
+    window = place >= HISTORY_DAYS - 2
+    reference = (place < HISTORY_DAYS - _RECENT) & (place >= HISTORY_DAYS - _RECENT - 28)
+    weekend = _seasons.is_weekend(day, HISTORY_DAYS)
+    for at, name in enumerate(names):
+        days, missing = n[:, at], n_null[:, at]
+        weights = _seasons.mixed_like(days, weekend, window, reference)
+        if weights is None or (days[reference] > 0).sum() < params.min_history_days // 2:
+            continue
+        usual = float(weights @ missing / (weights @ days))
+        if not (
+            missing[window] >= (usual + params.min_null_rise) * np.maximum(days[window], 1)
+        ).all():
+            continue
+        shift = share_shift(
+            [[missing[window].sum(), days[window].sum()]],
+            [[weights @ missing, weights @ days]],
+            dispersion=day_dispersion(missing[reference], days[reference]),
+        )
+        p_value = min(1.0, shift.p_rise * len(names))
+        if p_value < params.max_p:
+            yield Finding(
+                status=Status.WARN,
+                segment=f"null {name}",
+                value=shift.current,
+                lo=shift.lo,
+                hi=shift.hi,
+                threshold=shift.reference + params.min_null_rise,
+                unit="share",
+                n=int(days[window].sum()),
+                p_value=p_value,
+                message=f"{name} is null in {100 * shift.current:.1f} % of the calls of 2 days, "
+                f"{100 * shift.reference:.1f} % is usual.",
+                action=f"Restore {name} in the logging code; checks that need it fall silent.",
+                evidence_sql=f"select day, run_kind, n, n_null from summary__nulls "
+                f"where feature_id = {literal(feature.id)} and field = {literal(name)} "
+                f"and day <= date {literal(day)} order by day desc limit 100",
+            )
+
+
+def _duplicates(
+    feature: Feature, log: _Log, duplicates: pl.DataFrame, params: Params
+) -> Iterator[Finding]:
+    rows = duplicates.filter(pl.col("table_name") == "calls")
+    index = _seasons.day_index(rows["day"], log.day, HISTORY_DAYS)
+    codes = np.zeros(len(rows), dtype=np.int64)
+    shape = (HISTORY_DAYS, 1)
+    again = _seasons.daily_sums(index, codes, rows["n_duplicates"].to_numpy(), shape)[:, 0]
+    with_calls = log.days > 0
+    shares = again[with_calls] / (again[with_calls] + log.days[with_calls])
+    n = int(again[-1])
+    share = n / (n + log.days[-1]) if n else 0.0
+    usual = float(np.median(shares[:-1])) if len(shares) > 1 else 0.0
+    if n < params.min_expected or share < max(params.min_duplicates, 2 * usual):
+        return
+    yield Finding(
+        status=Status.WARN,
+        segment="duplicates",
+        value=share,
+        threshold=max(params.min_duplicates, 2 * usual),
+        unit="share",
+        n=n,
+        message=f"{n} calls of {log.day} came again ({100 * share:.1f} % of the rows, "
+        f"{100 * usual:.1f} % is usual); each is counted once.",
+        action="See whether two exporters write the same calls, or ids are not unique.",
+        evidence_sql="select day, table_name, n_duplicates from core__duplicates "
+        f"where feature_id = {literal(feature.id)} and day <= date {literal(log.day)} "
+        "order by day desc limit 100",
+    )
+
+
+def _whole(gaps: list[Finding], log: _Log, params: Params) -> Finding:
+    stale = log.hours_stale
+    p_values = [gap.p_value for gap in gaps if gap.p_value is not None]
+    if gaps:
+        worst = min(gaps, key=lambda gap: gap.status is not Status.FAIL)
+        segments = ", ".join(gap.segment for gap in gaps)
+        return replace(
+            worst,
+            segment="",
+            p_value=min(1.0, min(p_values) * 3) if p_values else None,
+            message=f"The log has gaps ({segments}): {worst.message}",
+        )
+    n_days = HISTORY_DAYS - log.first
+    n = int(log.days[-1])
+    if n_days <= params.min_history_days:
+        return Finding(
+            status=Status.NOT_ENOUGH_DATA,
+            n=n,
+            message=f"Warming up: the first call is {n_days} days old, more than "
+            f"{params.min_history_days} days are needed.",
+        )
+    if float(np.median(log.days[log.first :])) < params.min_expected:
+        return Finding(
+            status=Status.NOT_ENOUGH_DATA,
+            n=n,
+            value=stale,
+            unit="hours",
+            message=f"Cannot tell: half of all days have fewer than {params.min_expected:g} "
+            "calls, so an empty day says nothing.",
+        )
+    return Finding(
+        status=Status.PASS,
+        n=n,
+        value=stale,
+        unit="hours",
+        message=f"The last call is {stale:.1f} hours before the end of {log.day}, and no day of "
+        f"the last {_RECENT} is missing.",
+    )
+
+
+def _calls_per(feature: Feature, day: date, grain: str) -> str:
+    since = day - timedelta(days=14)
+    return (
+        f"select {grain}, count(*) as n_calls, max(started_at) as last_started_at "
+        f"from core__calls where feature_id = {literal(feature.id)} "
+        f"and day between date {literal(since)} and date {literal(day)} "
+        f"group by all order by {grain} limit 400"
+    )

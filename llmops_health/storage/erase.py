@@ -1,0 +1,124 @@
+"""Erasing a person: rows, texts and what was drawn from them, so that nothing can be read back.
+
+A deleted row stays readable inside a DuckDB file until its block is used again, so both working
+databases are copied to fresh files afterwards, and the published one with them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from llmops_health.config import Config
+from llmops_health.contract import TABLES, Kind, Table
+from llmops_health.ingest import persons
+from llmops_health.storage.warehouse import Warehouse, memory
+
+
+def erase_person(config: Config, user_id: str) -> dict[str, int]:
+    """Remove a person everywhere and return how many landed rows went, by table.
+
+    The source files are the user's own: a person who is still in them comes back with the next
+    file that changes. What the person's calls added to daily sums goes with the next run.
+    """
+    warehouse = Warehouse(config.storage.path)
+    key = persons.key_of(config.privacy.user_id_key.get_secret_value(), warehouse.work)
+    person = persons.pseudonym(user_id, key)
+    with warehouse.alone("ingest"):
+        with warehouse.read() as connection:
+            calls = connection.execute(
+                "select call_id from landed__calls where user_id = ?", [person]
+            ).fetchall()
+        call_ids = [row[0] for row in calls]
+        stale = _rewrite_texts(warehouse, person)
+        with warehouse.write("landed") as connection:
+            counts = _delete(connection, "landed", person, call_ids)
+            for old, new, table, day, batch in stale:
+                connection.execute("delete from landed__contents where path = ?", [old])
+                connection.execute(
+                    "insert into landed__contents values (?, ?, ?, ?)", [new, table, day, batch]
+                )
+        for old, *_ in stale:
+            (warehouse.contents / old).unlink(missing_ok=True)
+        with warehouse.write() as connection:
+            _delete(connection, "core", person, call_ids)
+            _delete_by_call(connection, call_ids)
+            connection.execute("delete from judged_days")
+        for name in ("landed", "working"):
+            warehouse.compact(name)
+        if warehouse.path.exists():
+            warehouse.publish([])
+    return counts
+
+
+def _persons_of(table: Table) -> list[str]:
+    return [column.name for column in table.columns if column.kind is Kind.PERSON]
+
+
+def _delete(
+    connection: duckdb.DuckDBPyConnection, layer: str, person: str, call_ids: list[str]
+) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for table in TABLES:
+        conditions = [f"{name} = $person" for name in _persons_of(table)]
+        if table.name != "calls" and "call_id" in table.stored_columns:
+            conditions.append("call_id in (select unnest($calls))")
+        if not conditions:
+            continue
+        given: dict[str, object] = {"person": person} if _persons_of(table) else {}
+        if len(conditions) > len(_persons_of(table)):
+            given["calls"] = call_ids
+        rows = connection.execute(
+            f"delete from {layer}__{table.name} where {' or '.join(conditions)}", given
+        ).fetchone()
+        counts[table.name] = int(rows[0]) if rows else 0
+    return counts
+
+
+def _delete_by_call(connection: duckdb.DuckDBPyConnection, call_ids: list[str]) -> None:
+    rows = connection.execute(
+        "select table_name from information_schema.columns"
+        " where column_name = 'call_id' and not starts_with(table_name, 'core__')"
+        " and table_name in (select table_name from duckdb_tables())"
+    ).fetchall()
+    for (table,) in rows:
+        connection.execute(
+            f"delete from {table} where call_id in (select unnest($calls))", {"calls": call_ids}
+        )
+
+
+def _rewrite_texts(warehouse: Warehouse, person: str) -> list[tuple[str, str, str, str, int]]:
+    """Write every content file that holds the person again without; the old ones stay for now."""
+    with warehouse.read() as reader:
+        files = reader.execute(
+            "select path, table_name, day, batch from landed__contents"
+        ).fetchall()
+    persons_of = {table.name: _persons_of(table) for table in TABLES}
+    stale: list[tuple[str, str, str, str, int]] = []
+    connection = memory()
+    try:
+        for path, table, day, batch in files:
+            names = persons_of[table]
+            source = warehouse.contents / path
+            if not names or not source.exists():
+                continue
+            theirs = " or ".join(f"coalesce({name} = $person, false)" for name in names)
+            found = connection.execute(
+                f"select count(*) from read_parquet($path, hive_partitioning = false)"
+                f" where {theirs}",
+                {"path": str(source), "person": person},
+            ).fetchone()
+            if not found or not found[0]:
+                continue
+            fresh = source.with_name(f"{source.stem}e{source.suffix}")
+            connection.sql(
+                f"select * from read_parquet($path, hive_partitioning = false)"
+                f" where not ({theirs})",
+                params={"path": str(source), "person": person},
+            ).write_parquet(str(fresh), compression="zstd")
+            relative = str(Path(path).with_name(fresh.name))
+            stale.append((path, relative, table, day, batch))
+    finally:
+        connection.close()
+    return stale
