@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -86,8 +88,10 @@ def demo(
     typer.echo("\nThe faults that were planted, and where: " + str(folder / "truth.json"))
     typer.echo("\nNext:")
     typer.echo(f"  llmops-health ui {option}                 # Dagster UI: lineage, checks, reruns")
-    typer.echo(f"  llmops-health explain calibration.overconfidence")
-    query = "select feature_id, mode, status, headline from latest_verdicts where status = 'failing'"
+    typer.echo("  llmops-health explain calibration.overconfidence")
+    query = (
+        "select feature_id, mode, status, headline from latest_verdicts where status = 'failing'"
+    )
     typer.echo(f'  llmops-health sql {option} "{query}"')
 
 
@@ -190,7 +194,7 @@ def explain(
 
 
 @app.command(
-    epilog='Example: llmops-health sql "select * from latest_findings where status = \'FAIL\'"'
+    epilog="Example: llmops-health sql \"select * from latest_findings where status = 'FAIL'\""
 )
 def sql(
     query: Annotated[str, typer.Argument(help="A DuckDB query; nothing can be changed.")],
@@ -213,6 +217,14 @@ def sql(
     finally:
         connection.close()
     _print_csv(columns, rows) if as_csv else _print_rows(columns, rows)
+
+
+@app.command(epilog="Example: llmops-health report")
+def report(config: ConfigOption = None) -> None:
+    """Write the page of the newest day again and say where it is."""
+    from llmops_health.steps import write_page
+
+    typer.echo(str(write_page(_loaded(config))))
 
 
 @app.command(epilog="Example: llmops-health refresh help-rag")
@@ -266,6 +278,21 @@ def ui(
     raise typer.Exit(subprocess.call([sys.executable, "-m", module, *verb, *target]))  # noqa: S603
 
 
+def _program() -> str:
+    """Return how this program is called from the folder one stands in."""
+    from shutil import which
+
+    if "UV_RUN_RECURSION_DEPTH" in os.environ:
+        return "uv run llmops-health"
+    called = Path(sys.argv[0])
+    found = which("llmops-health")
+    if called.name != "llmops-health" or (found and Path(found).resolve() == called.resolve()):
+        return "llmops-health"
+    here = Path.cwd()
+    whole = called.absolute()
+    return str(whole.relative_to(here) if whole.is_relative_to(here) else whole)
+
+
 def _loaded(option: Path | None) -> Config:
     from llmops_health.config import config_path, load
 
@@ -289,27 +316,22 @@ def _run_shown(
     typer.echo(f"Read {read}; {done}.")
 
 
-def _progress() -> Any:
-    from contextlib import contextmanager
+@contextmanager
+def _progress() -> Iterator[None]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from llmops_health.progress import shown_by
 
-    @contextmanager
-    def bar() -> Any:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-        console = Console(stderr=True)
-        columns = (TextColumn("{task.description:44}"), BarColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=console, transient=True,
-                      disable=not console.is_terminal) as shown:  # fmt: skip
-            task = shown.add_task("starting", total=1.0)
-            with shown_by(
-                lambda share, what: shown.update(task, completed=share, description=what[:44])
-            ):
-                yield
-
-    return bar()
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description:44}"), BarColumn(), TimeElapsedColumn())
+    hidden = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as shown:
+        task = shown.add_task("starting", total=1.0)
+        with shown_by(
+            lambda share, what: shown.update(task, completed=share, description=what[:44])
+        ):
+            yield
 
 
 def _latest(loaded: Config) -> dict[str, Any]:
@@ -346,7 +368,9 @@ def _print_verdicts(shown: dict[str, Any]) -> None:
     if shown["day"] is None:
         typer.echo("No verdict yet: the sources have brought no rows.")
         return
-    table = Table(title=f"Verdicts of {shown['day']}", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    table = Table(
+        title=f"Verdicts of {shown['day']}", title_justify="left", box=None, padding=(0, 2, 0, 0)
+    )
     for name in ("feature", "mode", "verdict", "what was found"):
         table.add_column(name, overflow="fold")
     for feature in shown["features"]:

@@ -320,9 +320,7 @@ TABLES: tuple[Table, ...] = (
         "A dataset, checkpoint, prompt or eval set by its hash.",
         (
             _key("artifact_sha256"),
-            _need(
-                "kind", Kind.WORD, "raw_feedback", "dataset", "checkpoint", "prompt", "eval_set"
-            ),
+            _need("kind", Kind.WORD, "raw_feedback", "dataset", "checkpoint", "prompt", "eval_set"),
             *_all(Kind.WORD, "name version"),
             Column("n_rows", Kind.COUNT),
             Column("created_at", Kind.TIME),

@@ -1,4 +1,4 @@
-"""The steps that are no single SQL file: texts embedded, findings rolled up, cases picked, published.
+"""The steps that are no single SQL file: embedding, roll-up, picking cases, publishing.
 
 Each loads its tables, calls a pure function and stores the result; none decides anything itself.
 """
@@ -6,6 +6,7 @@ Each loads its tables, calls a pure function and stores the result; none decides
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import polars as pl
 
@@ -14,11 +15,12 @@ from llmops_health.config import Config
 from llmops_health.ingest.land import FILE_COLUMNS
 from llmops_health.ingest.quarantine import REJECT_COLUMNS
 from llmops_health.judge import FINDING_COLUMNS
+from llmops_health.report import page
 from llmops_health.report.verdicts import VERDICT_COLUMNS
 from llmops_health.report.verdicts import verdicts as rolled_up
 from llmops_health.storage import contents, retention
 from llmops_health.storage.days import CORE_DAY_COLUMNS, JUDGED_COLUMNS
-from llmops_health.storage.warehouse import Day, Warehouse, frame
+from llmops_health.storage.warehouse import Day, Warehouse, frame, open_published
 from llmops_health.text import vectors
 
 # A codebook is fitted on a feature's first weeks; nothing before is ever needed.
@@ -140,6 +142,22 @@ def publish(config: Config, warehouse: Warehouse) -> int:
         f"create or replace view {file.table} as {file.query}"
         for file in sqlfiles.load(layer="views")
     ]
-    return warehouse.publish(views)
+    n_bytes = warehouse.publish(views)
+    write_page(config)
+    return n_bytes
 
 
+def write_page(config: Config) -> Path:
+    """Write the report of the newest day from the published file; return its path."""
+    connection = open_published(config.storage.path)
+    try:
+        verdicts = frame(connection, "select * from latest_verdicts")
+        findings = frame(connection, "select * from latest_findings")
+    finally:
+        connection.close()
+    return page.write(verdicts, findings, report_folder(config))
+
+
+def report_folder(config: Config) -> Path:
+    """Return where pages and exports lie: beside the published file."""
+    return config.storage.path.parent / "report"

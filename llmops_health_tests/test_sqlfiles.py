@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
@@ -70,7 +69,9 @@ def test_only_functions_that_other_engines_compute_alike(sql: sqlfiles.SqlFile) 
     assert set(nodes(parsed(sql), "function_name")) & NOT_PORTABLE == set()
 
 
-@pytest.mark.parametrize("sql", [f for f in FILES.values() if f.layer != "views"], ids=lambda f: f.table)
+@pytest.mark.parametrize(
+    "sql", [f for f in FILES.values() if f.layer != "views"], ids=lambda f: f.table
+)
 def test_every_daily_table_takes_a_range(sql: sqlfiles.SqlFile) -> None:
     if sql.is_daily:
         assert sql.params == ("first_day", "last_day")
@@ -91,9 +92,7 @@ def test_columns_and_types_are_those_of_the_header(sql: sqlfiles.SqlFile) -> Non
         assert types == sql.columns
 
 
-def make_inputs(
-    db: duckdb.DuckDBPyConnection, sql: sqlfiles.SqlFile, folder: Path | None
-) -> None:
+def make_inputs(db: duckdb.DuckDBPyConnection, sql: sqlfiles.SqlFile, folder: Path | None) -> None:
     for table in sql.reads:
         columns = TYPES[table]
         listed = ", ".join(f"{name} {kind}" for name, kind in columns.items())

@@ -133,6 +133,43 @@ def gwet_ac1(
     return Interval(ac1, max(ac1 - half_width, -1.0), min(ac1 + half_width, 1.0))
 
 
+def ac1_from_sums(sums: npt.ArrayLike) -> FloatArray:
+    """Gwet's AC1 of two raters from sums, for `jackknife.bucket_jackknife`.
+
+    Parameters
+    ----------
+    sums
+        Shape (..., 2 + categories): items, items on which both agree, then ratings per category
+        by either rater (twice the items in all). At least 2 categories.
+
+    Returns
+    -------
+    Shape (...); not finite where there are no items.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 2 categories.
+
+    Notes
+    -----
+    ``(p_a - p_e) / (1 - p_e)`` as in `gwet_ac1`, whose interval takes items as independent.
+
+    Examples
+    --------
+    >>> round(float(ac1_from_sums([100, 90, 150, 50])), 3)
+    0.84
+    """
+    totals = np.asarray(sums, dtype=np.float64)
+    size = totals.shape[-1] - 2
+    if size < 2:
+        raise ValueError(f"sums must hold at least 2 categories, got {size}.")
+    p_a = totals[..., 1] / totals[..., 0]
+    share = totals[..., 2:] / (2 * totals[..., :1])
+    p_e = (share * (1 - share)).sum(axis=-1) / (size - 1)
+    return np.asarray((p_a - p_e) / (1 - p_e))
+
+
 def krippendorff_alpha(counts: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> float:
     """Krippendorff's alpha for unordered categories; arguments as `gwet_ac1`.
 

@@ -120,3 +120,44 @@ def first_crossing(
         raise ValueError("cum_errors and cum_n must never fall: pass running totals.")
     crossed = np.flatnonzero(beta_mixture_log_e(s, t, p0) >= -log(alpha))
     return int(crossed[0]) if crossed.size else None
+
+
+def restarted_log_e(errors: npt.ArrayLike, n: npt.ArrayLike, p0: float) -> FloatArray:
+    """Natural log of the evidence at the last look, had it been gathered from each look on.
+
+    Parameters
+    ----------
+    errors, n
+        Errors and calls of each look, not running totals, shape (looks,). Fractions are allowed,
+        so that both may be divided by a design effect. A look may take back calls of earlier ones;
+        sums since a look are held to what can occur.
+    p0
+        Promised error rate, strictly between 0 and 1.
+
+    Returns
+    -------
+    Array of shape (looks,): element j starts at look j.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or `p0` is out of range.
+
+    Notes
+    -----
+    Evidence from the first look alone is slow to see that a long good record has ended. The mean
+    of the exponentials over all starts is an e-process again, since a start that is still to come
+    counts as 1, and pays at most the log of the number of starts for not knowing when.
+    Shin, Ramdas, Rinaldo (2024), "E-detectors", New Engl. J. Stat. Data Sci. 2(2).
+
+    Examples
+    --------
+    >>> restarted_log_e([1, 1, 9], [20, 20, 20], p0=0.1).round(2).tolist()
+    [-0.09, 2.02, 6.91]
+    """
+    s, t = np.asarray(errors, dtype=np.float64), np.asarray(n, dtype=np.float64)
+    if s.ndim != 1 or s.shape != t.shape:
+        raise ValueError(f"errors and n must be (looks,), got {s.shape} and {t.shape}.")
+    calls = np.maximum(np.cumsum(t[::-1])[::-1], 0)
+    wrong = np.clip(np.cumsum(s[::-1])[::-1], 0, calls)
+    return beta_mixture_log_e(wrong, calls, p0)

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 
 import dagster as dg
-from dagster import AssetExecutionContext
 import polars as pl
+from dagster import AssetExecutionContext
 
-from llmops_health import health, judge
+from llmops_health import health, judge, progress
 from llmops_health.findings import Status
 from llmops_health.health import Check
 from llmops_health.judge import FINDING_COLUMNS
@@ -23,13 +23,9 @@ SHOWN_FEATURES = 25
 def mode(name: str, checks: Sequence[Check]) -> dg.AssetsDefinition:
     """Return the step that judges one mode for a range of days."""
     by_key = {check.key: check for check in checks}
-    specs = [
-        spec(check.key, name, check.doc, check.reads, ["python", "numpy"]) for check in checks
-    ]
+    specs = [spec(check.key, name, check.doc, check.reads, ["python", "numpy"]) for check in checks]
     check_specs = [
-        dg.AssetCheckSpec(
-            HEALTHY, asset=check.key, description=check.title, partitions_def=DAYS
-        )
+        dg.AssetCheckSpec(HEALTHY, asset=check.key, description=check.title, partitions_def=DAYS)
         for check in checks
     ]
 
@@ -48,6 +44,7 @@ def mode(name: str, checks: Sequence[Check]) -> dg.AssetsDefinition:
         watched = judge.features(project.config, project.warehouse)
         for key in sorted(key.to_user_string() for key in context.selected_asset_keys):
             check = by_key[key]
+            progress.report(0.7, f"judging {check.mode}.{check.name}")
             loaded = judge.load(check, project.warehouse, day)
             params = project.params_of(check)
             findings = judge.judge(check, loaded, watched, params, day, context.run_id)
@@ -128,9 +125,7 @@ def outcome(
         for row in alarms.head(SHOWN_FEATURES).iter_rows(named=True)
     }
     if not alarms.is_empty():
-        severity = (
-            dg.AssetCheckSeverity.WARN if failed.is_empty() else dg.AssetCheckSeverity.ERROR
-        )
+        severity = dg.AssetCheckSeverity.WARN if failed.is_empty() else dg.AssetCheckSeverity.ERROR
         return False, severity, f"{len(failed)} FAIL, {len(warned)} WARN.", messages
     if passed.is_empty():
         not_applicable = (findings["status"] == Status.NOT_APPLICABLE.value).all()

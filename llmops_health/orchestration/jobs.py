@@ -87,8 +87,6 @@ def late_data(
     )
 
 
-
-
 def files_fingerprint(config: Config) -> str:
     """Return what changes when a file of the sources comes, goes, grows or is written again."""
     digest = hashlib.sha256()

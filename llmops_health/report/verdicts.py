@@ -44,9 +44,7 @@ def verdicts(findings: pl.DataFrame) -> pl.DataFrame:
     for (day, feature_id), of_day in findings.group_by("day", "feature_id", maintain_order=True):
         counted = of_day.with_columns(counts=_alarms_that_count(of_day))
         for (mode,), of_mode in counted.group_by("mode", maintain_order=True):
-            rows.append(
-                {"day": day, "feature_id": feature_id, "mode": mode, **_roll_up(of_mode)}
-            )
+            rows.append({"day": day, "feature_id": feature_id, "mode": mode, **_roll_up(of_mode)})
     return pl.DataFrame(rows, schema=_SCHEMA, orient="row").sort("day", "feature_id", "mode")
 
 

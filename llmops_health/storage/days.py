@@ -1,7 +1,7 @@
 """Which days are missing or out of date: what was landed since a day was last judged.
 
 `landed__days` says which batch last touched a day, `judged_days` up to which batch a day's verdicts
-know. A day's verdicts look back over weeks, so everything after the first changed day is done again.
+know. A day's verdicts look back over weeks, so all days after the first changed one are done again.
 """
 
 from __future__ import annotations

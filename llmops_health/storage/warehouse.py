@@ -46,9 +46,7 @@ class Day:
 
     def days(self) -> list[date]:
         """Return every day, first to last."""
-        return [
-            self.first + timedelta(days=i) for i in range((self.last - self.first).days + 1)
-        ]
+        return [self.first + timedelta(days=i) for i in range((self.last - self.first).days + 1)]
 
 
 class Warehouse:
@@ -216,9 +214,7 @@ class Warehouse:
             connection = memory()
             try:
                 connection.execute(f"attach '{_quoted(path)}' as old (read_only)")
-                connection.execute(
-                    f"attach '{_quoted(fresh)}' as fresh (storage_version 'v1.4.0')"
-                )
+                connection.execute(f"attach '{_quoted(fresh)}' as fresh (storage_version 'v1.4.0')")
                 connection.execute("copy from database old to fresh")
                 connection.execute("checkpoint fresh")
             finally:
@@ -293,7 +289,8 @@ def frame(
 ) -> pl.DataFrame:
     """Return a query's rows as a Polars frame."""
     used = dict(params) if params else None
-    return connection.sql(query, params=used).pl()
+    rows: pl.DataFrame = connection.sql(query, params=used).pl()
+    return rows
 
 
 def ensure_table(
@@ -322,9 +319,7 @@ def insert_rows(
     if not rows:
         return
     _check_names([table, *columns])
-    batch = pa.table(
-        {name: pa.array([row[i] for row in rows]) for i, name in enumerate(columns)}
-    )
+    batch = pa.table({name: pa.array([row[i] for row in rows]) for i, name in enumerate(columns)})
     connection.register("fresh_rows", batch)
     names = ", ".join(columns)
     connection.execute(f"insert into {table} ({names}) select {names} from fresh_rows")

@@ -173,8 +173,9 @@ def build(
     -------
     dict of DataFrame
         Whole tables for `summary__codebooks` and `summary__eval_cells`. Of the others the days
-        asked for and, where a codebook is new, the cells of all days given. A day of a feature
-        without any text has no rows: what was stored of it while the text was there still holds.
+        asked for and, where the codebook of any feature is new, the cells of all features on all
+        days given, so that days can be replaced whole. A day without any text has no rows: what
+        was stored of it while the text was there still holds.
 
     Notes
     -----
@@ -185,31 +186,33 @@ def build(
     """
     vectors = _Vectors()
     books = _current(codebooks)
+    known = samples.filter(pl.col("day") <= last).sort("feature_id", "day", "call_id")
+    by_feature = known.partition_by("feature_id", maintain_order=True)
     fitted: dict[str, _Codebook] = {}
+    for rows in by_feature:
+        feature_id: str = rows["feature_id"][0]
+        if feature_id not in books and (book := _fit(rows, vectors)) is not None:
+            fitted[feature_id] = book
+    books |= fitted
     sums: list[pl.DataFrame] = []
     placed: list[pl.DataFrame] = []
-    known = samples.filter(pl.col("day") <= last).sort("feature_id", "day", "call_id")
-    for rows in known.partition_by("feature_id", maintain_order=True):
-        feature_id: str = rows["feature_id"][0]
-        book = books.get(feature_id)
-        if book is None and (book := _fit(rows, vectors)) is not None:
-            fitted[feature_id] = book
-        wanted = rows if feature_id in fitted else rows.filter(pl.col("day") >= first)
+    for rows in by_feature:
+        wanted = rows if fitted else rows.filter(pl.col("day") >= first)
         for of_day in wanted.partition_by("day", maintain_order=True):
             kept, z = vectors.of(of_day)
-            if len(kept) and kept["day"][0] >= first:
+            if kept.is_empty():
+                continue
+            if kept["day"][0] >= first:
                 sums.append(_sums(kept, z))
-            if len(kept) and book is not None:
-                placed.append(_placed(kept, z, book))
+            if kept["feature_id"][0] in books:
+                placed.append(_placed(kept, z, books[kept["feature_id"][0]]))
     text_cells = _stack(placed)
     return {
         "summary__embeddings": _typed("summary__embeddings", _stack(sums)),
         "summary__codebooks": _typed("summary__codebooks", _stack([codebooks, *_rows(fitted)])),
         "summary__text_cells": _typed("summary__text_cells", text_cells),
         "summary__cells": _typed("summary__cells", _counted(text_cells)),
-        "summary__eval_cells": _typed(
-            "summary__eval_cells", _placed_cases(cases, vectors, books | fitted)
-        ),
+        "summary__eval_cells": _typed("summary__eval_cells", _placed_cases(cases, vectors, books)),
     }
 
 

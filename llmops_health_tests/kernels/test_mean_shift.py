@@ -11,13 +11,13 @@ from llmops_health.kernels.mean_shift import MeanShift, Window, mean_shift
 DAYS = np.arange(35)
 WEEKS = DAYS // 7
 JUDGED: Window = (WEEKS == 4, WEEKS < 4)
-PAST: list[Window] = [(WEEKS == w, (WEEKS < 4) & (WEEKS != w)) for w in range(4)]
+PAST: list[Window] = [(np.isin(WEEKS, [w]), (WEEKS < 4) & ~np.isin(WEEKS, [w])) for w in range(4)]
 ONE_KIND = np.zeros(35)
 WEEKEND = DAYS % 7 >= 5
 
 
-def shifted(x: npt.ArrayLike, n: npt.ArrayLike = np.ones(35)) -> MeanShift:
-    return mean_shift(x, n, ONE_KIND, JUDGED, PAST)
+def shifted(x: npt.ArrayLike, n: npt.ArrayLike | None = None) -> MeanShift:
+    return mean_shift(x, np.ones(35) if n is None else n, ONE_KIND, JUDGED, PAST)
 
 
 def test_by_hand() -> None:
@@ -69,8 +69,12 @@ def test_other_topics_on_weekends_are_not_a_shift() -> None:
     n[33:] = 300
     x = np.sqrt(n)[:, None] * rng.normal(size=(35, 60))
     x[WEEKEND] += n[WEEKEND, None] * 1.0
-    assert mean_shift(x, n, ONE_KIND, JUDGED, PAST).p_value < 1e-3
-    assert mean_shift(x, n, WEEKEND, JUDGED, PAST).p_value > 0.01
+    # A busy weekend of 600 among 500 others, 200 of 700 before: (600/1100 - 100/600) sqrt(60) = 2.9
+    blind = mean_shift(x, n, ONE_KIND, JUDGED, PAST)
+    assert blind.distance == pytest.approx((600 / 1100 - 100 / 600) * np.sqrt(60), abs=0.2)
+    told = mean_shift(x, n, WEEKEND, JUDGED, PAST)
+    assert told.distance < 0.3
+    assert told.p_value > 0.01
 
 
 def test_a_kind_that_the_reference_lacks_is_left_out() -> None:

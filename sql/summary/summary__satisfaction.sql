@@ -40,8 +40,8 @@ with raters as (
         on
             feedback.call_id = calls.call_id
             and feedback.feature_id = calls.feature_id
-            and calls.day <= feedback.day
-            and calls.day >= feedback.day - interval 7 day
+            and feedback.day >= calls.day
+            and feedback.day <= calls.day + interval 7 day
             and calls.day >= $first_day::date - interval 7 day
             and calls.day <= $last_day::date
     where

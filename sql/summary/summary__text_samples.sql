@@ -23,33 +23,37 @@ with told as (
     select
         day,
         feature_id,
-        max(case when run_kind = 'prod' then 1 else 0 end) as has_prod
+        call_id,
+        input_sha256,
+        run_kind,
+        confidence,
+        bucket(coalesce(user_id, session_id, call_id)) as bucket,
+        (
+            error_type is not null
+            or coalesce(is_refusal, false)
+            or coalesce(lower(finish_reason) in ('length', 'max_tokens'), false)
+        ) as is_failing,
+        max(case when run_kind = 'prod' then 1 else 0 end) over (
+            partition by day, feature_id
+        ) as has_prod
     from core__calls
     where day between $first_day and $last_day
-    group by day, feature_id
 )
 
 select
-    calls.day,
-    calls.feature_id,
-    calls.call_id,
-    calls.input_sha256,
-    bucket(coalesce(calls.user_id, calls.session_id, calls.call_id)) as bucket,
-    (
-        calls.error_type is not null
-        or coalesce(calls.is_refusal, false)
-        or coalesce(lower(calls.finish_reason) in ('length', 'max_tokens'), false)
-    ) as is_failing,
-    calls.confidence
-from core__calls as calls
-inner join told
-    on calls.day = told.day and calls.feature_id = told.feature_id
+    day,
+    feature_id,
+    call_id,
+    input_sha256,
+    bucket,
+    is_failing,
+    confidence
+from told
 where
-    calls.day between $first_day and $last_day
-    and calls.input_sha256 is not null
-    and (calls.run_kind = 'prod' or (calls.run_kind = 'unknown' and told.has_prod = 0))
+    input_sha256 is not null
+    and (run_kind = 'prod' or (run_kind = 'unknown' and has_prod = 0))
 qualify
     row_number() over (
-        partition by calls.day, calls.feature_id
-        order by sha256(calls.call_id), calls.call_id
+        partition by day, feature_id
+        order by sha256(call_id), call_id
     ) <= 1000

@@ -65,14 +65,15 @@ def from_buckets(
     ----------
     sums : shape (buckets, sums)
         What `functional` takes, as in `bucket_jackknife`.
-    counts : shape (buckets,)
-        Calls per bucket, not negative: how evenly the evidence is spread.
+    counts : shape (buckets,) or (buckets, periods)
+        Calls per bucket, of each period compared: how evenly the evidence is spread.
     level
         Coverage of the interval.
     other_variance
         Variance that does not come from these users (unit squared), added to theirs.
     """
-    clusters = effective_clusters(np.maximum(counts, 0))
+    periods = np.atleast_2d(np.maximum(counts, 0).T)
+    clusters = min(effective_clusters(period) for period in periods)
     if clusters < MIN_CLUSTERS:
         return None
     found = bucket_jackknife(sums, functional, level=level)

@@ -99,7 +99,8 @@ def check(
     prices = expected_costs(bins, costs.sum(axis=0), gate=gate, human_cost=human_cost)
     told = (
         f"A call costs {prices.now:.3f} at the gate {gate:g}, "
-        f"{fitted.best.sum() / total:.3f} at the best gate ({prices.best_gate:g}), "
+        f"{fitted.best.sum() / total:.3f} at the gate that other users' calls choose (of all: "
+        f"{prices.best_gate:g}), "
         f"{prices.all_auto:.3f} all automatic, {prices.all_human:.3f} all by people and "
         f"{fitted.recalibrated.sum() / total:.3f} recalibrated, with a review at {human_cost:.3g}"
     )

@@ -129,21 +129,27 @@ def check(
 
 
 def _judge(labels: LabelledCalls, clustering: Clustering, params: Params) -> _Judged:
-    """Judge both windows; the one with the stronger evidence speaks."""
-    shares = {params.recent_days: params.recent_share, params.window_days: 1 - params.recent_share}
-    judged = []
-    for n_days, share in shares.items():
-        part = labels.within(n_days)
-        if part.total >= params.min_labelled:
-            gap = confidence_gap(
-                part.bins(), part.bucket_sums(), deff=clustering.deff(part), level=params.level
-            )
-            # A gap that is tolerated is no alarm, however sure: it must not outbid the other.
-            p_value = min(1.0, gap.p_over / share)
-            judged.append((gap.gap <= params.max_gap, p_value, _Judged(gap, p_value, n_days)))
-    if all(tolerated for tolerated, _, _ in judged):
-        return judged[-1][2]
-    return min(judged, key=lambda item: item[:2])[2]
+    """Judge both windows; the longer one speaks unless the recent one has the better alarm."""
+    longer = _judge_window(labels, clustering, params.window_days, 1 - params.recent_share, params)
+    recent = labels.within(params.recent_days)
+    if recent.total < params.min_labelled:
+        return longer
+    sooner = _judge_window(recent, clustering, params.recent_days, params.recent_share, params)
+    alarmed = [
+        judged
+        for judged in (longer, sooner)
+        if judged.gap.gap > params.max_gap and judged.p_value <= params.p_warn
+    ]
+    return min(alarmed, key=lambda judged: judged.p_value, default=longer)
+
+
+def _judge_window(
+    labels: LabelledCalls, clustering: Clustering, n_days: int, share: float, params: Params
+) -> _Judged:
+    gap = confidence_gap(
+        labels.bins(), labels.bucket_sums(), deff=clustering.deff(labels), level=params.level
+    )
+    return _Judged(gap, min(1.0, gap.p_over / share), n_days)
 
 
 def _finding(
@@ -186,6 +192,6 @@ def _status(gap: ConfidenceGap, p_value: float, params: Params) -> Status:
         return Status.WARN
     accuracy = 1 - gap.errors / gap.n
     sd = max(accuracy * (1 - accuracy), 1 / gap.n) ** 0.5
-    if mde_mean(sd, gap.n, gap.deff) > 2 * params.max_gap:
+    if mde_mean(sd, gap.n, gap.deff) > params.max_gap:
         return Status.NOT_ENOUGH_DATA
     return Status.PASS

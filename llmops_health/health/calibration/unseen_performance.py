@@ -9,7 +9,7 @@ How it is found
     not: the difference is the expected change of accuracy. Its interval adds the doubt about the
     map to the jackknife over users. FAIL when the whole interval lies below -`max_fall`; only WARN
     when confidence has moved so far that the map extrapolates (effective sample below `min_ess`),
-    or when labels of the same 7 days contradict it.
+    or when labels of the same 7 days rule out such a fall.
 How to mend it
     Look at what is new among the least sure calls (`input_drift`), raise the gate, label those
     calls first.
@@ -157,7 +157,7 @@ def _judge(
     change = _evidence.from_buckets(
         per_bucket,
         _difference,
-        per_bucket[:, 1],
+        per_bucket[:, [1, 3]],
         level=params.level,
         other_variance=_map_variance(known, shift),
     )
@@ -170,7 +170,7 @@ def _judge(
     ess = covariate_ess(known.n_reference, now)
     expected = float(now @ known.accuracy) / n_now
     usual = float(before @ known.accuracy) / float(before.sum())
-    audit, contradicted = _audit(labelled, expected, params)
+    audit, contradicted = _audit(labelled, usual - params.max_fall, params)
     message = (
         f"Accuracy to expect of {n_now} calls in {WINDOW_DAYS} days is {expected:.3f} against "
         f"{usual:.3f} before, {change.estimate:+.3f} [{change.lo:+.3f}, {change.hi:+.3f}] with a "
@@ -215,8 +215,11 @@ def _map_variance(known: CalibratedBins, shift: Floats) -> float:
     return float((weight**2 * shrunk * (1 - shrunk) / known.n_block).sum())
 
 
-def _audit(labelled: LabelledCalls, expected: float, params: Params) -> tuple[str, bool]:
-    """Tell the accuracy of labels that came in the window, and whether it is clearly higher."""
+def _audit(labelled: LabelledCalls, tolerated: float, params: Params) -> tuple[str, bool]:
+    """Tell the accuracy of labels that came in the window, and whether it rules out the fall.
+
+    These labels belong to earlier calls in part, so being above the estimate is no contradiction.
+    """
     recent = labelled.within(WINDOW_DAYS)
     n = recent.total
     if n == 0:
@@ -228,14 +231,16 @@ def _audit(labelled: LabelledCalls, expected: float, params: Params) -> tuple[st
     audited = _evidence.from_buckets(sums, ratio(1, 0), sums[:, 0], level=params.level)
     if audited is None:
         return told, False
-    return f"{told} [{audited.lo:.3f}, {audited.hi:.3f}]", audited.lo > expected
+    return f"{told} [{audited.lo:.3f}, {audited.hi:.3f}]", audited.lo > tolerated
 
 
 def _traffic(table: pl.DataFrame, day: date) -> _Traffic:
     kind = table["run_kind"]
     wanted = "prod" if (kind == "prod").any() else "unknown"
     rows = table.filter(
-        (pl.col("run_kind") == wanted) & (pl.col("k") >= 0) & pl.col("predicted_label").is_not_null()
+        (pl.col("run_kind") == wanted)
+        & (pl.col("k") >= 0)
+        & pl.col("predicted_label").is_not_null()
     )
     days = rows["day"].cast(pl.Date).to_physical().to_numpy().astype(np.int64)
     age = day.toordinal() - _EPOCH - days
@@ -246,8 +251,11 @@ def _traffic(table: pl.DataFrame, day: date) -> _Traffic:
         sums = np.bincount(cell[keep], n[keep], N_BUCKETS * N_BINS)
         return np.asarray(sums.reshape(N_BUCKETS, N_BINS), dtype=np.float64)
 
-    is_now = age < WINDOW_DAYS
-    return _Traffic(summed(is_now), summed(~is_now), np.unique(age[~is_now]).size)
+    # Whole weeks before the window: the mix of weekdays and weekends is then that of the window.
+    weeks = (int(age.max(initial=0)) + 1 - WINDOW_DAYS) // 7
+    is_before = (age >= WINDOW_DAYS) & (age < WINDOW_DAYS + 7 * weeks)
+    n_days_before = np.unique(age[is_before]).size
+    return _Traffic(summed(age < WINDOW_DAYS), summed(is_before), n_days_before)
 
 
 def _evidence_sql(feature: Feature, day: date) -> str:

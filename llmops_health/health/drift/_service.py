@@ -257,9 +257,7 @@ def quantile_deff(timings: Timings, axis: Axis, days: int, limit_ms: float) -> f
     slow = timings.above(limit_ms, (axis.n_days, N_BUCKETS))
     now = slow.by_bucket(axis.window(days).astype(float))
     alike = np.broadcast_to(now.sum(axis=0) / N_BUCKETS, now.shape) * 1e6
-    return max(
-        day_dispersion(slow.x.sum(axis=1), slow.n.sum(axis=1)), contrast_deff(now, alike)
-    )
+    return max(day_dispersion(slow.x.sum(axis=1), slow.n.sum(axis=1)), contrast_deff(now, alike))
 
 
 def volume_move(calls: Floats, axis: Axis, ceiling: float, smallest: float) -> Move | None:

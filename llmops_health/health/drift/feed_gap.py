@@ -41,6 +41,8 @@ from llmops_health.kernels.shift import day_dispersion, share_shift
 
 HISTORY_DAYS = 42
 _RECENT = 7
+_LARGEST_HOLE = 0.9  # what profiles of 4 weeks can say about the rest of the day
+_TRIMMED_CHI2_MEAN = 0.6233  # of the lower nine tenths, 1 degree of freedom
 
 
 class Params(CheckParams):
@@ -59,7 +61,7 @@ class Params(CheckParams):
         default=0.02, gt=0, le=1, description="Share of duplicates; half of it is common on retry."
     )
     max_p: float = Field(
-        default=1e-4, gt=0, lt=1, description="Evidence: one hole in 10,000 days by chance."
+        default=1e-3, gt=0, lt=1, description="Evidence, and no such hole in 4 weeks before."
     )
     min_history_days: int = Field(
         default=14, ge=14, description="Days since the first call: two of each weekday."
@@ -138,14 +140,14 @@ def _read(hours: pl.DataFrame, day: date) -> _Log | None:
 
 def _missing_days(feature: Feature, log: _Log, params: Params) -> Iterator[Finding]:
     missing, p_values = [], []
+    scatter = _scatter_of_days(log)
     for place in range(HISTORY_DAYS - _RECENT, HISTORY_DAYS):
         past = log.same_weekday(place)
         if log.days[place] > 0 or len(past) < 2 or past.min() <= 0:
             continue
         usual = float(np.median(past))
-        scatter = max(1.0, float(np.var(past)) / usual)
         p_value = exp(-usual / scatter)
-        if usual >= params.min_expected and p_value < params.max_p * 10:
+        if usual >= params.min_expected and p_value * _RECENT < params.max_p:
             missing.append(log.day - timedelta(days=HISTORY_DAYS - 1 - place))
             p_values.append(p_value)
     if not missing:
@@ -163,6 +165,21 @@ def _missing_days(feature: Feature, log: _Log, params: Params) -> Iterator[Findi
         action="Find out whether the exporter stopped, and load the missing files.",
         evidence_sql=_calls_per(feature, log.day, "day"),
     )
+
+
+def _scatter_of_days(log: _Log) -> float:
+    """Variance over mean of calls per day about the median of the weekday; at least 1.
+
+    Calls come in sessions: a day without a call is as improbable as a day without a session. The
+    largest tenth is left out, so that one busy day does not excuse every empty one.
+    """
+    scatter: list[float] = []
+    for weekday in range(7):
+        past = log.same_weekday(HISTORY_DAYS - 7 + weekday)
+        usual = float(np.median(past)) if len(past) else 0.0
+        scatter += ((past - usual) ** 2 / usual).tolist() if usual > 0 else []
+    kept = np.sort(scatter)[: round(0.9 * len(scatter))]
+    return max(1.0, float(kept.mean()) / _TRIMMED_CHI2_MEAN) if len(kept) else 1.0
 
 
 def _longest_hole(
@@ -200,7 +217,7 @@ def _holes(feature: Feature, log: _Log, params: Params) -> Iterator[Finding]:
     scatter = max(1.0, float(bursts.mean()))
     # A log that stopped early holds few calls; half of a usual day is the least it would have.
     calls = max(float(log.days[-1]), float(np.median(past.sum(axis=1))) / 2)
-    p_value = min(1.0, 24 * exp(log1p(-min(share, 1 - 1e-9)) * calls / scatter))
+    p_value = min(1.0, 24 * exp(log1p(-min(share, _LARGEST_HOLE)) * calls / scatter))
     if share <= seen or p_value >= params.max_p:
         return
     is_stale = start + length == 24
@@ -264,7 +281,7 @@ def _nulls(feature: Feature, day: date, nulls: pl.DataFrame, params: Params) -> 
                 message=f"{name} is null in {100 * shift.current:.1f} % of the calls of 2 days, "
                 f"{100 * shift.reference:.1f} % is usual.",
                 action=f"Restore {name} in the logging code; checks that need it fall silent.",
-                evidence_sql=f"select day, run_kind, n, n_null from summary__nulls "
+                evidence_sql=f"select day, run_kind, n, n_null from summary__nulls "  # noqa: S608
                 f"where feature_id = {literal(feature.id)} and field = {literal(name)} "
                 f"and day <= date {literal(day)} order by day desc limit 100",
             )
@@ -295,7 +312,7 @@ def _duplicates(
         message=f"{n} calls of {log.day} came again ({100 * share:.1f} % of the rows, "
         f"{100 * usual:.1f} % is usual); each is counted once.",
         action="See whether two exporters write the same calls, or ids are not unique.",
-        evidence_sql="select day, table_name, n_duplicates from core__duplicates "
+        evidence_sql="select day, table_name, n_duplicates from core__duplicates "  # noqa: S608
         f"where feature_id = {literal(feature.id)} and day <= date {literal(log.day)} "
         "order by day desc limit 100",
     )
@@ -344,7 +361,7 @@ def _whole(gaps: list[Finding], log: _Log, params: Params) -> Finding:
 def _calls_per(feature: Feature, day: date, grain: str) -> str:
     since = day - timedelta(days=14)
     return (
-        f"select {grain}, count(*) as n_calls, max(started_at) as last_started_at "
+        f"select {grain}, count(*) as n_calls, max(started_at) as last_started_at "  # noqa: S608
         f"from core__calls where feature_id = {literal(feature.id)} "
         f"and day between date {literal(since)} and date {literal(day)} "
         f"group by all order by {grain} limit 400"

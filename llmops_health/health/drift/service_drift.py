@@ -27,7 +27,7 @@ Source
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -36,15 +36,14 @@ import polars as pl
 from pydantic import Field
 
 from llmops_health.config import Feature
-from llmops_health.findings import CheckParams, Finding, Status, literal
-from llmops_health.health.drift import _seasons, _service
+from llmops_health.findings import CheckParams, Finding, Status
+from llmops_health.health.drift import _promises, _seasons, _service
+from llmops_health.health.drift._seasons import Floats
 from llmops_health.health.drift._service import Axis, Move, Sums, Timings
 from llmops_health.kernels.power import mde_proportion
-from llmops_health.kernels.shift import mean_shift
 
 HISTORY_DAYS = 63
 _DURATIONS = (("latency_ms", 0.5), ("latency_ms", 0.95), ("ttft_ms", 0.95))
-_SLO_T = 3.29  # two-sided 99.9 %: a promise is checked every day
 
 
 class Params(CheckParams):
@@ -60,13 +59,13 @@ class Params(CheckParams):
         default=1.5, gt=1, description="Times the usual share of errors or truncations."
     )
     fail_ratio: float = Field(
-        default=2.5, gt=1, description="Times the usual share; four times is found in a week."
+        default=2.0, gt=1, description="Times the usual share; four times is found in a week."
     )
     warn_rise: float = Field(
         default=0.005, gt=0, le=1, description="And at least this rise (share of calls)."
     )
     fail_rise: float = Field(
-        default=0.01, gt=0, le=1, description="And at least this rise (share of calls)."
+        default=0.0075, gt=0, le=1, description="And at least this rise (share of calls)."
     )
     warn_cost: float = Field(default=1.25, gt=1, description="Times the usual cost per call.")
     fail_cost: float = Field(default=1.5, gt=1, description="Times the usual cost per call.")
@@ -126,7 +125,7 @@ class _Measure:
             f"[{_number(move.lo, self.unit)}, {_number(move.hi, self.unit)}] over {window}, "
             f"{move.ratio:.2f} times the usual {_number(move.reference, self.unit)}.",
             action="" if grades[at] is Status.PASS else _ACTIONS[self.name],
-            evidence_sql=_evidence(feature, day, self.name),
+            evidence_sql=_promises.calls_behind(feature, day, self.name),
         )
 
     def _status(self, at: int, params: Params) -> Status:
@@ -181,8 +180,8 @@ def check(
         *_volume(feature, calls, axis, params),
     ]
     broken = [
-        *_slow_promise(feature, timings, axis, params),
-        *_costly_promise(feature, costs, axis, params),
+        *_promises.slow_promise(feature, timings["latency_ms"], axis, params.min_calls),
+        *_promises.costly_promise(feature, costs, axis, params.min_calls),
     ]
     n_tests = max(1, sum(len(measure.moves) for measure in measures))
     found = [measure.finding(feature, day, n_tests, params) for measure in measures]
@@ -256,17 +255,19 @@ def _cost(costs: Sums, axis: Axis, params: Params) -> Iterator[_Measure]:
 
 
 def _moves(
-    measure: object, sums: Sums, axis: Axis, floor: float, params: Params
+    measure: Callable[[Sums, Axis, int, float], Move | None],
+    sums: Sums,
+    axis: Axis,
+    floor: float,
+    params: Params,
 ) -> tuple[Move, ...]:
-    if not callable(measure):
-        raise TypeError
     found = (measure(sums, axis, days, floor) for days in _service.WINDOWS)
     return tuple(move for move in found if move is not None and move.n >= params.min_calls)
 
 
 def _volume(
     feature: Feature,
-    calls: np.ndarray[tuple[int], np.dtype[np.float64]],
+    calls: Floats,
     axis: Axis,
     params: Params,
 ) -> Iterator[_Measure]:
@@ -278,65 +279,11 @@ def _volume(
         yield _Measure("calls", "calls", "The volume", (move,), fell, fell, params.min_volume)
 
 
-def _slow_promise(
-    feature: Feature, timings: dict[str, Timings], axis: Axis, params: Params
-) -> Iterator[Finding]:
-    limit, one = feature.slo and feature.slo.p95_latency_ms, timings["latency_ms"]
-    weights = axis.window(7).astype(float)
-    n = int((one.n * weights[one.index]).sum())
-    if not limit or n < params.min_calls:
-        return
-    deff = _service.quantile_deff(one, axis, 7, limit)
-    value, lo, hi = _service.woodruff(one, weights, 0.95, deff, t=_SLO_T)
-    if lo > limit:
-        yield Finding(
-            status=Status.FAIL,
-            segment="slo p95_latency_ms",
-            value=value,
-            lo=lo,
-            hi=hi,
-            threshold=limit,
-            unit="ms",
-            n=n,
-            message=f"The 95th percentile of latency was {value:,.0f} ms [{lo:,.0f}, {hi:,.0f}] "
-            f"over 7 days; {limit:,.0f} ms is promised.",
-            action="Make the service faster, or change the promise in slo.p95_latency_ms.",
-            evidence_sql=_evidence(feature, axis.day, "latency_ms p95"),
-        )
-
-
-def _costly_promise(feature: Feature, costs: Sums, axis: Axis, params: Params) -> Iterator[Finding]:
-    limit = feature.slo.cost_usd_per_1k_calls if feature.slo else None
-    now = costs.by_bucket(axis.window(7).astype(float))
-    n = int(now[:, 1].sum())
-    if limit is None or n < params.min_calls or now[:, 0].sum() <= 0:
-        return
-    move = mean_shift(now, now)
-    # The interval has 95 %; a promise is checked every day and gets 99.9 %.
-    lo = 1000 * move.current * (move.lo / move.current) ** (_SLO_T / 2)
-    hi = 1000 * move.current * (move.hi / move.current) ** (_SLO_T / 2)
-    if lo > limit:
-        yield Finding(
-            status=Status.FAIL,
-            segment="slo cost_usd_per_1k_calls",
-            value=1000 * move.current,
-            lo=lo,
-            hi=hi,
-            threshold=limit,
-            unit="USD",
-            n=n,
-            message=f"1,000 calls cost {1000 * move.current:.2f} USD [{lo:.2f}, {hi:.2f}] over "
-            f"7 days; {limit:.2f} USD is promised.",
-            action="Shorten prompts, cache or change the model, or change the promise in slo.",
-            evidence_sql=_evidence(feature, axis.day, "cost_usd"),
-        )
-
-
 def _whole(
     found: list[Finding],
     broken: list[Finding],
     rates: pl.DataFrame,
-    calls: np.ndarray[tuple[int], np.dtype[np.float64]],
+    calls: Floats,
     axis: Axis,
     params: Params,
 ) -> Finding:
@@ -399,35 +346,3 @@ def _number(value: float, unit: str) -> str:
     if unit == "USD":
         return f"{value:.3g} USD"
     return f"{value:,.0f} {unit}"
-
-
-def _evidence(feature: Feature, day: date, name: str) -> str:
-    since = day - timedelta(days=35)
-    rows = (
-        f"from core__calls where feature_id = {literal(feature.id)} "
-        f"and day between date {literal(since)} and date {literal(day)} "
-        "and run_kind in ('prod', 'unknown')"
-    )
-    if name == "error":
-        return (
-            f"select day, error_type, request_model, count(*) as n_calls {rows} "
-            "and error_type is not null group by all order by day desc, n_calls desc limit 100"
-        )
-    if name == "truncated":
-        return (
-            f"select day, finish_reason, max_tokens, count(*) as n_calls {rows} "
-            "group by all order by day desc, n_calls desc limit 100"
-        )
-    if name == "cost_usd":
-        return (
-            "select day, count(*) as n_calls, avg(cost_usd) as mean_cost_usd, max(cost_usd) as "
-            "max_cost_usd, avg(input_tokens) as mean_input_tokens, avg(output_tokens) as "
-            f"mean_output_tokens {rows} group by day order by day desc limit 36"
-        )
-    if name == "calls":
-        return f"select day, count(*) as n_calls {rows} group by day order by day desc limit 36"
-    field = name.split()[0]
-    return (
-        f"select day, count({field}) as n_calls, quantile_cont({field}, 0.5) as p50_ms, "
-        f"quantile_cont({field}, 0.95) as p95_ms {rows} group by day order by day desc limit 36"
-    )

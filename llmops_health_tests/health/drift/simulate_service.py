@@ -95,7 +95,9 @@ def latency_buckets(calls: pl.DataFrame) -> pl.DataFrame:
     """Reduce calls to the rows of `summary__latency_buckets`."""
     log_bin = (pl.col("latency_ms").log() / np.log(1.01 / 0.99)).ceil()
     return (
-        calls.with_columns(k_coarse=(log_bin / 8).floor().cast(pl.Int64), field=pl.lit("latency_ms"))
+        calls.with_columns(
+            k_coarse=(log_bin / 8).floor().cast(pl.Int64), field=pl.lit("latency_ms")
+        )
         .group_by("day", "field", "bucket", "k_coarse", maintain_order=True)
         .agg(n=pl.len().cast(pl.Int64))
         .with_columns(feature_id=pl.lit("triage"), run_kind=pl.lit("prod"))

@@ -1,0 +1,190 @@
+"""Miscalibration: confidence does not mean what it says, either way.
+
+Why it matters
+    A confidence that is too low sends work to people that the model would have got right; one that
+    is too high in one range and too low in another looks fine on average and routes both wrongly.
+How it is found
+    The root mean squared gap of confidence and accuracy over 15 groups of equal size, without the
+    bias that binning adds, over the labels of people and outcomes of the last 28 days. Evidence
+    comes from drawing the outcomes that the stated confidences promise, with the calls of one user
+    counted as alike; where that alarms, the CORP miscalibration, which needs no bins, must agree.
+    WARN from `max_rms_gap` on, FAIL from `fail_rms_gap` on. The expected calibration error is in
+    the message because people ask for it; it decides nothing: 0.09 is normal for 200 good calls.
+How to mend it
+    Refit the confidence: a temperature below 300 labels, beta calibration below 2,000, isotonic
+    regression above. Fit on older labels, and keep it only if newer ones agree.
+What it cannot see
+    Gaps that differ between labels or users and cancel within a group of confidence (for labels
+    see `overconfidence`), and calls that nobody labels. A judge's labels are not truth. Rows of
+    run_kind unknown count as production only where the feature logs no prod at all.
+Source
+    Kumar, Liang, Ma (2019), "Verified Uncertainty Calibration", arXiv:1909.10155; Dimitriadis,
+    Gneiting, Jordan (2021), "Stable reliability diagrams", PNAS 118(8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+from pydantic import Field
+
+from llmops_health.config import Feature
+from llmops_health.findings import CheckParams, Finding, Status, literal
+from llmops_health.health.calibration._answers import Clustering, cannot_answer, too_few
+from llmops_health.health.calibration._bins import LabelledCalls, labelled_calls
+from llmops_health.kernels.calibration import (
+    ConfidenceBins,
+    corp,
+    ece_from_bins,
+    equal_mass_edges,
+    miscalibration_null,
+)
+from llmops_health.kernels.confidence_gap import rms_gap_interval
+from llmops_health.kernels.intervals import Interval
+from llmops_health.kernels.power import mde_proportion
+
+HISTORY_DAYS = 28
+
+
+class Params(CheckParams):
+    """Settings of this check."""
+
+    window_days: int = Field(default=28, ge=7, le=28, description="Days of labels.")
+    max_rms_gap: float = Field(
+        default=0.05,
+        gt=0,
+        le=1,
+        description="Tolerated root mean squared gap (probability); two 0.01 steps of a gate "
+        "cost less than refitting.",
+    )
+    fail_rms_gap: float = Field(
+        default=0.10,
+        gt=0,
+        le=1,
+        description="Gap from which a gate lets through twice the errors it was set for (0.9).",
+    )
+    p_fail: float = Field(default=0.005, gt=0, lt=1, description="False alarms per day.")
+    p_warn: float = Field(default=0.02, gt=0, lt=1, description="As p_fail, for a look.")
+    min_labelled: int = Field(
+        default=200, ge=30, description="Labelled calls: 13 in each of 15 groups."
+    )
+    draws: int = Field(
+        default=1999, ge=99, description="Draws of the null; the smallest p is 1 / (draws + 1)."
+    )
+    min_deff: float = Field(
+        default=1.2, ge=1, description="Least design effect; see overconfidence."
+    )
+    unknown_deff: float = Field(
+        default=3.0, ge=1, description="Design effect where fewer than 10 buckets hold calls."
+    )
+    level: float = Field(default=0.95, gt=0, lt=1, description="Coverage of the interval.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    conf: float
+    accuracy: float
+    n: int
+
+
+def check(
+    feature: Feature, day: date, summary__calibration: pl.DataFrame, params: Params
+) -> Iterator[Finding]:
+    """Yield one finding about all labelled calls that state a confidence."""
+    every = labelled_calls(summary__calibration, day).within(params.window_days)
+    refusal = cannot_answer(feature, every, params.window_days)
+    if refusal:
+        yield refusal
+        return
+    labels = every.stated()
+    if labels.total < params.min_labelled:
+        yield too_few(labels.total, params.min_labelled, params.window_days)
+        return
+    yield _judge(feature, day, labels, params)
+
+
+def _judge(feature: Feature, day: date, labels: LabelledCalls, params: Params) -> Finding:
+    bins = labels.bins()
+    deff = Clustering(labels, params.min_deff, params.unknown_deff).deff(labels)
+    gap = rms_gap_interval(bins, deff=deff, level=params.level)
+    p_value = _p_value(bins, deff, day, gap, params)
+    status = _status(bins, gap, p_value, deff, params)
+    worst = _worst_group(bins)
+    message = (
+        f"Confidence and accuracy are {gap.estimate:.3f} [{gap.lo:.3f}, {gap.hi:.3f}] apart (root "
+        f"mean square) over {labels.total} labels of {params.window_days} days, most at "
+        f"{worst.conf:.2f}, where {worst.accuracy:.2f} of {worst.n} are right; "
+        f"{params.max_rms_gap:.3f} is tolerated (ECE {ece_from_bins(bins):.3f}, CORP "
+        f"miscalibration {corp(bins).miscalibration:.4f})."
+    )
+    found = status in {Status.WARN, Status.FAIL}
+    return Finding(
+        status=status,
+        value=gap.estimate,
+        lo=gap.lo,
+        hi=gap.hi,
+        threshold=params.max_rms_gap,
+        unit="probability",
+        n=labels.total,
+        p_value=p_value,
+        message=f"Cannot tell: {message}" if status is Status.NOT_ENOUGH_DATA else message,
+        action="Refit the confidence on these labels and check it on newer ones." if found else "",
+        evidence_sql=_reliability_sql(feature, day, params.window_days) if found else "",
+    )
+
+
+def _p_value(bins: ConfidenceBins, deff: float, day: date, gap: Interval, params: Params) -> float:
+    rng = np.random.default_rng(day.toordinal())
+    p_value = miscalibration_null(bins, rng, draws=params.draws, deff=deff)
+    if gap.estimate <= params.max_rms_gap or p_value > params.p_warn:
+        return p_value
+    # Both must be rare: the larger of two p-values is one, whatever their dependence.
+    return max(
+        p_value, miscalibration_null(bins, rng, statistic="corp", draws=params.draws, deff=deff)
+    )
+
+
+def _status(
+    bins: ConfidenceBins, gap: Interval, p_value: float, deff: float, params: Params
+) -> Status:
+    if gap.estimate >= params.fail_rms_gap and p_value <= params.p_fail:
+        return Status.FAIL
+    if gap.estimate > params.max_rms_gap and p_value <= params.p_warn:
+        return Status.WARN
+    accuracy = float(bins.n_correct.sum() / bins.total)
+    # A gap of the tolerated size in every group is as visible as one of all calls together.
+    if mde_proportion(accuracy, bins.total, deff) > params.max_rms_gap:
+        return Status.NOT_ENOUGH_DATA
+    return Status.PASS
+
+
+def _worst_group(bins: ConfidenceBins) -> _Group:
+    """Find the group of equal size that adds most to the squared gap."""
+    cells = bins.occupied()
+    groups = cells.coarsen(equal_mass_edges(cells.n, 15))
+    conf, accuracy = groups.mean_conf, groups.accuracy
+    at = int(np.argmax(groups.n * (conf - accuracy) ** 2))
+    return _Group(float(conf[at]), float(accuracy[at]), round(float(groups.n[at])))
+
+
+def _reliability_sql(feature: Feature, day: date, n_days: int) -> str:
+    return "\n".join(
+        [
+            "select floor(k / 5) * 0.05 as confidence_from, sum(n) as n,",
+            "    sum(sum_conf) / sum(n) as mean_confidence,",
+            "    sum(case when label = predicted_label then n else 0 end) / sum(n) as accuracy",
+            "from summary__calibration",
+            f"where feature_id = {literal(feature.id)} and labeller = 'truth' and k >= 0",
+            "    and run_kind in ('prod', 'unknown')",
+            f"    and day > date {literal(day - timedelta(days=n_days))}",
+            f"    and day <= date {literal(day)}",
+            "group by floor(k / 5)",
+            "having sum(n) > 0",
+            "order by confidence_from",
+            "limit 20",
+        ]
+    )

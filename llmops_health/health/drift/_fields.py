@@ -1,0 +1,190 @@
+"""The fields whose distributions are compared, laid out as rows per day and value.
+
+A field is a kind, a number or a rate. Kinds keep the values that matter and put the rest together;
+numbers are cut into sixths of their past. No test is made here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from math import log
+
+import numpy as np
+import polars as pl
+
+from llmops_health.health.drift import _seasons
+from llmops_health.health.drift._seasons import Flags, Floats, Ints
+from llmops_health.kernels.histograms import GAMMA, ZERO_BIN, bin_value, quantile_bins
+
+REFERENCE_DAYS = 28
+REFERENCE_ENDS = 7
+REST = "(rest)"
+_NULL = "(null)"
+_N_CUTS = 6
+_STEP = log(GAMMA)
+_ZERO_POSITION = log(0.5)
+_MIN_REFERENCE_SHARE = 0.01
+_MIN_WINDOW_SHARE = 0.03
+_MIN_WINDOW_ROWS = 5
+
+
+class Scale(StrEnum):
+    """What a field is measured in."""
+
+    KIND = "kind"  # Jensen-Shannon distance of its values
+    RATE = "rate"  # share of one of two values
+    LOG = "log"  # W1 of logarithms, in standard deviations
+    LINEAR = "linear"  # W1 of values, in standard deviations
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Field:
+    """Rows per day and value of one field.
+
+    Attributes
+    ----------
+    counts : shape (n_days, n_values)
+    fine : shape (n_days, n_places)
+        The same on fine bins, for numbers; else `counts`.
+    positions : shape (n_places,)
+        Where the fine bins are, on the scale of the field; empty for kinds and rates.
+    """
+
+    name: str
+    words: str
+    scale: Scale
+    labels: tuple[str, ...]
+    counts: Floats
+    fine: Floats
+    positions: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """Days from the oldest (0) to the judged one, with which of them are weekend."""
+
+    day: date
+    n_days: int
+    weekend: Flags
+
+    @classmethod
+    def ending(cls, day: date, n_days: int) -> Axis:
+        """Build the axis of `n_days` days up to and including `day`."""
+        return cls(day, n_days, _seasons.is_weekend(day, n_days))
+
+    def window(self, days: int, ago: int = 0) -> Flags:
+        """Return which days are the `days` that end `ago` days before the judged one."""
+        place = np.arange(self.n_days)
+        last = self.n_days - ago
+        return (place >= last - days) & (place < last)
+
+    def reference(self, ago: int = 0) -> Flags:
+        """Return which days are compared with: 28 of them, 7 days before the window's last."""
+        return self.window(REFERENCE_DAYS, ago + REFERENCE_ENDS)
+
+
+def kinds(
+    table: pl.DataFrame, wanted: Sequence[tuple[str, str]], axis: Axis, *, value: str = "value"
+) -> list[Field]:
+    """Lay out fields whose values are names.
+
+    Parameters
+    ----------
+    table
+        Columns day, field, n and the one called `value`.
+    wanted
+        Fields with the words for them.
+    """
+    parts = _by_field(table)
+    fields = []
+    for name, words in wanted:
+        rows = parts.get(name)
+        if rows is None:
+            continue
+        known = rows.filter(pl.col(value) != _NULL)
+        if known.is_empty():
+            continue
+        labels, daily = _matrix(known, known[value].to_list(), axis)
+        kept = _that_matter(daily, axis)
+        counts = np.column_stack([daily[:, kept], daily[:, ~kept].sum(axis=1)])
+        named = (*(label for label, keep in zip(labels, kept, strict=True) if keep), REST)
+        fields.append(Field(name, words, Scale.KIND, named, counts, counts, np.empty(0)))
+    return fields
+
+
+def rate(
+    table: pl.DataFrame, field: str, values: Sequence[str], axis: Axis, name: str, words: str
+) -> list[Field]:
+    """Lay out the share of `values` in a field; no field where it was never logged."""
+    known = table.filter((pl.col("field") == field) & (pl.col("value") != _NULL))
+    if known.is_empty():
+        return []
+    hits = known["value"].is_in(list(values)).to_numpy().astype(np.int64)
+    index = _seasons.day_index(known["day"], axis.day, axis.n_days)
+    counts = _seasons.daily_sums(index, 1 - hits, known["n"].to_numpy(), (axis.n_days, 2))
+    return [Field(name, words, Scale.RATE, (words, "other"), counts, counts, np.empty(0))]
+
+
+def numbers(
+    table: pl.DataFrame, wanted: Sequence[tuple[str, str, Scale]], axis: Axis
+) -> list[Field]:
+    """Lay out fields of `summary__histograms`, cut into sixths of their reference."""
+    parts = _by_field(table)
+    fields = []
+    for name, words, scale in wanted:
+        rows = parts.get(name)
+        if rows is None:
+            continue
+        known = rows.filter(pl.col("k") >= ZERO_BIN)
+        if known.is_empty():
+            continue
+        bins, fine = _matrix(known, known["k"].to_numpy().astype(np.int64), axis)
+        past = fine[axis.reference()].sum(axis=0)
+        if past.sum() <= 0:
+            continue
+        cuts = quantile_bins(bins, past, _N_CUTS)
+        cell = np.searchsorted(cuts, bins, side="left")
+        counts = np.zeros((axis.n_days, len(cuts) + 1))
+        np.add.at(counts.T, cell, fine.T)
+        places = _positions(bins, scale)
+        fields.append(Field(name, words, scale, _ranges(cuts), counts, fine, places))
+    return fields
+
+
+def _by_field(table: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    parts = table.partition_by("field", as_dict=True)
+    return {str(key[0]): rows for key, rows in parts.items()}
+
+
+def _matrix(rows: pl.DataFrame, values: list[str] | Ints, axis: Axis) -> tuple[Ints, Floats]:
+    distinct, codes = np.unique(values, return_inverse=True)
+    index = _seasons.day_index(rows["day"], axis.day, axis.n_days)
+    shape = (axis.n_days, len(distinct))
+    return distinct, _seasons.daily_sums(index, codes, rows["n"].to_numpy(), shape)
+
+
+def _that_matter(daily: Floats, axis: Axis) -> Flags:
+    """Which values are frequent enough to be looked at one by one."""
+    past = daily[axis.reference()].sum(axis=0)
+    kept = past > _MIN_REFERENCE_SHARE * past.sum()
+    for days in (2, 7):
+        now = daily[axis.window(days)].sum(axis=0)
+        kept |= (now >= _MIN_WINDOW_ROWS) & (now >= _MIN_WINDOW_SHARE * now.sum())
+    return np.asarray(kept)
+
+
+def _positions(bins: Ints, scale: Scale) -> Floats:
+    if scale is Scale.LINEAR:
+        return bin_value(bins)
+    return np.where(bins == ZERO_BIN, _ZERO_POSITION, np.maximum(bins * _STEP, -700.0))
+
+
+def _ranges(cuts: Ints) -> tuple[str, ...]:
+    ends = [f"{end:.3g}" for end in bin_value(cuts)]
+    if not ends:
+        return ("all",)
+    inner = [f"{low} to {high}" for low, high in zip(ends, ends[1:], strict=False)]
+    return (f"up to {ends[0]}", *inner, f"above {ends[-1]}")

@@ -1,0 +1,279 @@
+"""How fields moved in the last 2 and the last 7 days, against the four weeks before, and how sure.
+
+A share is tested value by value, with a design effect that past days and past weeks have shown;
+weekends are held against weekends. Who warns and who fails is the checks' choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from math import asin, exp, inf, sin, sqrt
+
+import numpy as np
+from pydantic import Field as Setting
+from scipy.special import ndtri
+
+from llmops_health.findings import CheckParams
+from llmops_health.health.drift import _seasons
+from llmops_health.health.drift._fields import REST, Axis, Field, Scale
+from llmops_health.health.drift._seasons import Flags, Floats
+from llmops_health.kernels.distances import corrected_distance, js_distances, w1_distances
+from llmops_health.kernels.intervals import Interval, t_interval
+from llmops_health.kernels.multiplicity import benjamini_hochberg
+from llmops_health.kernels.shares import period_dispersion, share_changes, share_dispersion
+
+WINDOWS = (7, 2)
+_WEEK = 7
+_SEED = 20_260_101
+_P_WITHOUT_A_DAY = 0.01
+_POWER_Z = 0.84  # 4 in 5
+# Jensen-Shannon distance (base 2) over Cohen's w, for small moves: 1 / sqrt(8 ln 2).
+_JS_PER_W = 0.4247
+# Cohen's w of the outer sixth, over a shift of a normal in standard deviations: phi(0.967) over
+# sqrt(1/6 * 5/6).
+_W_PER_SD = 0.67
+
+
+class MoveParams(CheckParams):
+    """Settings that both checks of fields have."""
+
+    max_js: float = Setting(
+        default=0.10,
+        gt=0,
+        le=1,
+        description="Tolerated Jensen-Shannon distance (base 2) of a field of names. A value that "
+        "goes from 5 to 12 % of calls is 0.10, a new one with 5 % is 0.16.",
+    )
+    max_sd: float = Setting(
+        default=0.30,
+        gt=0,
+        description="Tolerated move of a number (W1), in standard deviations of its reference.",
+    )
+    max_h: float = Setting(
+        default=0.25,
+        gt=0,
+        le=3,
+        description="Tolerated move of a rate, Cohen's h: from 1 to 5 %, 10 to 18 %, 50 to 62 %.",
+    )
+    alpha: float = Setting(
+        default=0.001,
+        gt=0,
+        lt=1,
+        description="Largest p-value that is evidence, over all fields and windows of a day.",
+    )
+    min_days: int = Setting(
+        default=14, ge=7, description="Days with calls before the judged week, else warming up."
+    )
+    min_calls: int = Setting(
+        default=50, ge=10, description="Calls in a window, else it is not looked at."
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Move:
+    """One field in one window beside its reference.
+
+    Attributes
+    ----------
+    current, reference : shape (n_values,)
+        Rows per value; those of the reference weighted to the window's mix of days.
+    changes : shape (n_values,)
+        Current minus reference shares.
+    top
+        Index of the value whose move is surest.
+    p_value
+        Two-sided, adjusted for the values of the field and for all fields and windows of the day.
+    lasts
+        Whether the move is there without any single one of its days.
+    """
+
+    field: Field
+    days: int
+    current: Floats
+    reference: Floats
+    fine: tuple[Floats, Floats]
+    deff: float
+    changes: Floats
+    ends: tuple[Floats, Floats]
+    top: int
+    p_value: float
+    lasts: bool
+
+    @property
+    def n(self) -> int:
+        """Rows in the window."""
+        return round(float(self.current.sum()))
+
+    def shares(self) -> tuple[float, float]:
+        """Return the share of the first value now and before."""
+        return (
+            float(self.current[0] / self.current.sum()),
+            float(self.reference[0] / self.reference.sum()),
+        )
+
+    def effect(self) -> Interval:
+        """Measure the move in the unit of its field."""
+        if self.field.scale is Scale.RATE:
+            lo, hi = self.ends
+            return Interval(float(self.changes[0]), float(lo[0]), float(hi[0]))
+        rng = np.random.default_rng(_SEED)
+        before, now = self.fine
+        if self.field.scale is Scale.KIND:
+            return corrected_distance(js_distances, before, now, deff=self.deff, rng=rng)
+        _, spread = _moments(self.field.positions, before)
+        if spread <= 0:
+            return Interval(inf, inf, inf) if self.p_value < 1 else Interval(0.0, 0.0, 0.0)
+        moved = corrected_distance(
+            partial(w1_distances, self.field.positions), before, now, deff=self.deff, rng=rng
+        )
+        return Interval(moved.estimate / spread, moved.lo / spread, moved.hi / spread)
+
+    def floor(self, params: MoveParams) -> float:
+        """Return the tolerated move, in the unit of `effect`."""
+        if self.field.scale is Scale.RATE:
+            _, before = self.shares()
+            return rate_floor(before, params.max_h, rises=self.changes[0] > 0)
+        return params.max_js if self.field.scale is Scale.KIND else params.max_sd
+
+    def ratio(self) -> Interval:
+        """Measure how many times as large a number on a logarithmic scale is as before."""
+        (mean_then, sd_then), (mean, sd) = (_moments(self.field.positions, n) for n in self.fine)
+        n_then, n = (float(rows.sum()) for rows in self.fine)
+        se = sqrt(self.deff * (sd**2 / n + sd_then**2 / n_then))
+        ln = t_interval(mean - mean_then, se, dof=max(round(n / self.deff), 1))
+        return Interval(exp(ln.estimate), exp(ln.lo), exp(ln.hi))
+
+    def smallest_findable(self, params: MoveParams, n_tests: int) -> float:
+        """Return the smallest move found 4 times in 5, in tolerated moves."""
+        n = self.current.sum() * self.reference.sum()
+        rows = n / (self.current.sum() + self.reference.sum()) / self.deff
+        tail = params.alpha / (2 * n_tests * len(self.current))
+        cohen = (float(ndtri(1 - tail)) + _POWER_Z) / sqrt(rows)
+        if self.field.scale is Scale.RATE:
+            return cohen / params.max_h
+        if self.field.scale is Scale.KIND:
+            return _JS_PER_W * cohen / params.max_js
+        return cohen / _W_PER_SD / params.max_sd
+
+
+def rate_floor(before: float, h: float, *, rises: bool) -> float:
+    """Return the difference of shares that is Cohen's h away from a share.
+
+    Examples
+    --------
+    >>> round(rate_floor(0.01, 0.25, rises=True), 3)
+    0.04
+    """
+    angle = asin(sqrt(min(1.0, before)))
+    turned = angle + h / 2 if rises else angle - h / 2
+    return abs(sin(min(max(turned, 0.0), asin(1.0))) ** 2 - before)
+
+
+def n_days_logged(fields: Sequence[Field], axis: Axis) -> int:
+    """Return how many days of the reference have rows of any field."""
+    logged = np.zeros(axis.n_days, dtype=np.bool_)
+    for field in fields:
+        logged |= field.counts.any(axis=1)
+    return int(np.count_nonzero(logged & axis.reference()))
+
+
+def measure(fields: Sequence[Field], axis: Axis, params: MoveParams) -> list[Move]:
+    """Test every field in every window; fields with one value only are left out."""
+    moves = []
+    for field in fields:
+        if np.count_nonzero(field.counts.sum(axis=0)) > 1:
+            deff = _design_effects(field, axis, params)
+            moves += [
+                move
+                for days in WINDOWS
+                if (move := _measure(field, axis, days, deff, params)) is not None
+            ]
+    if not moves:
+        return []
+    adjusted = benjamini_hochberg([move.p_value for move in moves]).adjusted
+    return [replace(move, p_value=float(p)) for move, p in zip(moves, adjusted, strict=True)]
+
+
+def _measure(
+    field: Field, axis: Axis, days: int, deff: Floats, params: MoveParams
+) -> Move | None:
+    window = axis.window(days)
+    weights = _weights(field, axis, window, axis.reference())
+    now = field.counts[window].sum(axis=0)
+    if weights is None or now.sum() < params.min_calls:
+        return None
+    then = weights @ field.counts
+    if then.sum() < params.min_calls:
+        return None
+    changes = share_changes(now, now.sum(), then, then.sum(), deff)
+    top = int(np.argmin(changes.p_value))
+    of_days = field.counts[window]
+    return Move(
+        field=field,
+        days=days,
+        current=now,
+        reference=then,
+        fine=(weights @ field.fine, field.fine[window].sum(axis=0)),
+        deff=float(deff.mean()),
+        changes=changes.estimate,
+        ends=(changes.lo, changes.hi),
+        top=top,
+        p_value=float(benjamini_hochberg(changes.p_value).adjusted.min()),
+        lasts=_lasts(of_days, then, top, float(changes.estimate[top]), float(deff[top])),
+    )
+
+
+def _lasts(of_days: Floats, then: Floats, top: int, change: float, deff: float) -> bool:
+    """Whether half of the move stays, beyond chance, whichever day is left out."""
+    rest = of_days.sum(axis=0) - of_days
+    rows = rest.sum(axis=1)
+    if not (rows > 0).all() or np.count_nonzero(of_days.sum(axis=1)) < 2:
+        return False
+    without = share_changes(rest[:, top], rows, then[top], then.sum(), deff)
+    stays = without.estimate * np.sign(change) >= abs(change) / 2
+    return bool((stays & (without.p_value <= _P_WITHOUT_A_DAY)).all())
+
+
+def _design_effects(field: Field, axis: Axis, params: MoveParams) -> Floats:
+    """How unlike each other past days and past weeks were, beyond chance; shape (n_values,)."""
+    past = axis.reference()
+    of_days = share_dispersion(field.counts[past], axis.weekend[past].astype(np.int64))
+    current, reference = [], []
+    for ago in range(_WEEK, axis.n_days, _WEEK):
+        window, before = axis.window(_WEEK, ago), axis.reference(ago)
+        weights = _weights(field, axis, window, before)
+        rows = field.counts.sum(axis=1)
+        if weights is not None and np.count_nonzero(rows[before]) >= params.min_days:
+            current.append(field.counts[window].sum(axis=0))
+            reference.append(weights @ field.counts)
+    if not current:
+        return of_days
+    now, then = np.stack(current), np.stack(reference)
+    of_weeks = period_dispersion(now, now.sum(axis=1), then, then.sum(axis=1))
+    return np.maximum(of_days, of_weeks)
+
+
+def _weights(field: Field, axis: Axis, window: Flags, reference: Flags) -> Floats | None:
+    rows = field.counts.sum(axis=1)
+    if not rows[window].any():
+        return None
+    return _seasons.mixed_like(rows, axis.weekend, window, reference)
+
+
+def _moments(positions: Floats, counts: Floats) -> tuple[float, float]:
+    shares = counts / counts.sum()
+    mean = float(shares @ positions)
+    return mean, sqrt(float(shares @ (positions - mean) ** 2))
+
+
+def leading_values(move: Move, n: int = 3) -> str:
+    """Name the values that moved most, with the points by which they did."""
+    order = np.argsort(-np.abs(move.changes))[:n]
+    named = [j for j in order if move.field.labels[j] != REST or abs(move.changes[j]) > 0.02]
+    return ", ".join(
+        f"{move.field.labels[j]} {100 * move.changes[j]:+.1f} pp"
+        for j in named
+        if abs(move.changes[j]) >= 0.005
+    )

@@ -1,0 +1,67 @@
+"""Which eval cases were in a suite on a day, and where they lie in the traffic. Nothing is judged."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+N_BUCKETS = 64
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+
+def live(cases: pl.DataFrame, day: date) -> pl.DataFrame:
+    """Return the cases that were added by the end of `day` and not retired by then.
+
+    A case without `added_at` has always been there.
+    """
+    added, retired = pl.col("added_at").dt.date(), pl.col("retired_at").dt.date()
+    return cases.filter(
+        (added.is_null() | (added <= day)) & (retired.is_null() | (retired > day))
+    )
+
+
+def cases_per_cell(cases: pl.DataFrame, n_cells: int) -> Floats:
+    """Count cases per cell, shape (n_cells + 1,); the last place is for new topics.
+
+    That place is always 0: two texts that are far from all known topics need not be alike, so a
+    case there covers nothing but itself.
+    """
+    cell = cases["cell"].to_numpy()
+    counts = np.bincount(cell[(cell >= 0) & (cell < n_cells)], minlength=n_cells + 1)
+    return counts.astype(np.float64)
+
+
+class Traffic:
+    """The sampled production inputs of a feature: their age in days, cell, and bucket of users."""
+
+    def __init__(
+        self, text_cells: pl.DataFrame, text_samples: pl.DataFrame, day: date, ages: range
+    ) -> None:
+        """Keep the inputs whose age (0 is the judged day) lies within `ages`."""
+        age = pl.lit(day).sub(pl.col("day")).dt.total_days()
+        inside = text_cells.select("call_id", "cell", age=age).filter(
+            pl.col("age").is_between(ages.start, ages.stop - 1)
+        )
+        rows = inside.join(text_samples.select("call_id", "bucket"), on="call_id")
+        self.age: Ints = rows["age"].to_numpy().astype(np.int64)
+        self._bucket: Ints = rows["bucket"].to_numpy().astype(np.int64)
+        self._cell: Ints = rows["cell"].to_numpy().astype(np.int64)
+        self.n_cells = int(self._cell.max(initial=-1)) + 1
+
+    def __len__(self) -> int:
+        """Return the number of inputs."""
+        return len(self.age)
+
+    def counts(self, ages: range, n_cells: int) -> Floats:
+        """Count inputs of these ages, shape (64, n_cells + 1); new topics come last."""
+        chosen = (self.age >= ages.start) & (self.age < ages.stop)
+        cell = np.where(self._cell[chosen] < 0, n_cells, self._cell[chosen])
+        flat = self._bucket[chosen] * (n_cells + 1) + cell
+        counts = np.bincount(flat, minlength=N_BUCKETS * (n_cells + 1)).astype(np.float64)
+        return counts.reshape(N_BUCKETS, n_cells + 1)
