@@ -203,6 +203,11 @@ class Source(Section):
         default_factory=dict,
         description="Where names differ: a column of the table: a SQL expression over the file's.",
     )
+    where: Expression | None = Field(
+        default=None,
+        description="Which rows of the files belong to the table: a SQL condition; others are left"
+        " out, not refused. For files that mix kinds of rows.",
+    )
     feature_id: Expression | None = Field(
         default=None,
         description="Feature of every row: the id of a listed feature, or a SQL expression.",

@@ -49,6 +49,7 @@ sources:
     format: jsonl                # jsonl, csv or parquet; .gz and .zst are read too
     path: logs/calls/*.jsonl*    # a file, a glob, or a list of them
     # feature_id: my-feature     # where every row is of one feature
+    # where: kind = 'completion' # where the files hold other kinds of rows too: which ones belong
     # columns:                   # where names differ, a SQL expression over the columns of the file
     #   call_id: id              # column of the table, then the expression
     #   started_at: to_timestamp(ts)   # any expression of DuckDB will do

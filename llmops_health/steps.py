@@ -5,21 +5,23 @@ Each loads its tables, calls a pure function and stores the result; none decides
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
 
+import duckdb
 import polars as pl
 
-from llmops_health import sqlfiles
+from llmops_health import judge, sqlfiles
 from llmops_health.config import Config
 from llmops_health.ingest.land import FILE_COLUMNS
 from llmops_health.ingest.quarantine import REJECT_COLUMNS
 from llmops_health.judge import FINDING_COLUMNS
-from llmops_health.report import page
+from llmops_health.report import candidates, page
 from llmops_health.report.verdicts import VERDICT_COLUMNS
 from llmops_health.report.verdicts import verdicts as rolled_up
 from llmops_health.storage import contents, retention
-from llmops_health.storage.days import CORE_DAY_COLUMNS, JUDGED_COLUMNS
+from llmops_health.storage.days import CORE_DAY_COLUMNS, JUDGED_COLUMNS, SETTLED_COLUMNS
 from llmops_health.storage.warehouse import Day, Warehouse, frame, open_published
 from llmops_health.text import vectors
 
@@ -27,6 +29,18 @@ from llmops_health.text import vectors
 CODEBOOK_DAYS = 28
 # Deleted rows leave free blocks, which settle at half of a file unless a reader held it open.
 COMPACT_ABOVE = 0.6
+
+
+# Sampled inputs of the last weeks are what candidates are picked from.
+TEXT_DAYS = 28
+_SQL_TYPES = {pl.Date: "date", pl.String: "varchar", pl.Int64: "bigint", pl.Float64: "double"}
+CANDIDATE_TABLES = {
+    table: {name: _SQL_TYPES[kind] for name, kind in schema.items()}
+    for table, schema in (
+        ("health__refresh_candidates", candidates.REFRESH_SCHEMA),
+        ("health__retirement_candidates", candidates.RETIREMENT_SCHEMA),
+    )
+}
 
 
 def all_tables() -> dict[str, dict[str, str]]:
@@ -38,8 +52,10 @@ def all_tables() -> dict[str, dict[str, str]]:
         **vectors.TABLES,
         "health__findings": FINDING_COLUMNS,
         "health__verdicts": VERDICT_COLUMNS,
+        **CANDIDATE_TABLES,
         "judged_days": JUDGED_COLUMNS,
         "core_days": CORE_DAY_COLUMNS,
+        "settled_days": SETTLED_COLUMNS,
         "ingest__files": FILE_COLUMNS,
         "ingest__rejects": REJECT_COLUMNS,
     }
@@ -51,39 +67,25 @@ def embed_texts(warehouse: Warehouse, day: Day) -> dict[str, int]:
     Days whose texts are gone keep the vectors they have.
     """
     with warehouse.read() as connection:
-        connection.execute(contents.view_sql(warehouse).replace("view", "temp view", 1))
         codebooks = frame(connection, "select * from summary__codebooks")
-        first = day.first if not codebooks.is_empty() else day.first - timedelta(CODEBOOK_DAYS)
+        waiting = connection.execute(
+            "select count(*) from summary__text_samples where day between ? and ?"
+            " and feature_id not in (select feature_id from summary__codebooks)",
+            [day.first, day.last],
+        ).fetchone()
+        first = day.first - timedelta(CODEBOOK_DAYS) if waiting and waiting[0] else day.first
+        _texts_at_hand(connection, warehouse, first, day.last)
         samples = frame(
             connection,
-            """
-            with texts as (
-                select sha256, any_value(text) as text from core__contents
-                where table_name = 'calls' and day between $first_day and $last_day
-                group by sha256
-            )
-            select samples.*, texts.text
-            from summary__text_samples as samples
-            left join texts on samples.input_sha256 = texts.sha256
-            where samples.day between $first and $last
-            """,
-            {
-                "first": first,
-                "last": day.last,
-                "first_day": first.isoformat(),
-                "last_day": day.last.isoformat(),
-            },
+            "select samples.*, texts.text from summary__text_samples as samples"
+            " left join core__contents as texts on samples.input_sha256 = texts.sha256"
+            " where samples.day between $first and $last",
+            {"first": first, "last": day.last},
         )
         cases = frame(
             connection,
-            """
-            select cases.*, texts.text
-            from core__eval_cases as cases
-            left join (
-                select sha256, any_value(text) as text from core__contents
-                where table_name = 'eval_cases' group by sha256
-            ) as texts on cases.input_sha256 = texts.sha256
-            """,
+            "select cases.*, texts.text from core__eval_cases as cases"
+            " left join core__contents as texts on cases.input_sha256 = texts.sha256",
         )
     made = vectors.build(samples, cases, codebooks, first=day.first, last=day.last)
     readable = set(samples.filter(pl.col("text").is_not_null())["day"].unique().to_list())
@@ -124,6 +126,92 @@ def roll_up(warehouse: Warehouse, day: Day) -> pl.DataFrame:
     rows = rolled_up(findings)
     warehouse.replace_frame("health__verdicts", VERDICT_COLUMNS, rows, day)
     return rows
+
+
+def pick_cases(config: Config, warehouse: Warehouse, day: Day) -> dict[str, int]:
+    """Make the refresh and retirement candidates of a range's last day; return rows by table.
+
+    They are read by a person who acts on the newest, so a range has one list, not one a day.
+    """
+    refresh: list[pl.DataFrame] = []
+    retire: list[pl.DataFrame] = []
+    watched = judge.features(config, warehouse)
+    with warehouse.read() as connection:
+        _texts_at_hand(connection, warehouse, day.last - timedelta(TEXT_DAYS), day.last)
+        for feature in watched:
+            given = {"feature_id": feature.id, "day": day.last}
+            new = _frames(connection, candidates.REFRESH_SQL, given)
+            refresh.append(
+                candidates.refresh_candidates(
+                    day.last,
+                    feature,
+                    new["samples"],
+                    new["cases"],
+                    new["feedback"],
+                    new["labels"],
+                )
+            )
+            old = _frames(connection, candidates.RETIREMENT_SQL, given)
+            retire.append(candidates.retirement_candidates(day.last, feature, **old))
+    last = Day(day.last, day.last)
+    return {
+        table: warehouse.replace_frame(
+            table, CANDIDATE_TABLES[table], pl.concat(rows) if rows else pl.DataFrame(), last
+        )
+        for table, rows in (
+            ("health__refresh_candidates", refresh),
+            ("health__retirement_candidates", retire),
+        )
+    }
+
+
+def _frames(
+    connection: duckdb.DuckDBPyConnection, queries: Mapping[str, str], given: Mapping[str, object]
+) -> dict[str, pl.DataFrame]:
+    return {name: frame(connection, query, given) for name, query in queries.items()}
+
+
+def export_refresh(config: Config, feature_id: str) -> tuple[Path, int]:
+    """Write a feature's newest refresh candidates as JSON lines; return the path and the count.
+
+    Raises
+    ------
+    ValueError
+        If nothing was picked for the feature.
+    """
+    connection = open_published(config.storage.path)
+    try:
+        rows = frame(
+            connection,
+            "select * from health__refresh_candidates where feature_id = $feature_id"
+            " and day = (select max(day) from health__refresh_candidates)"
+            " order by rank",
+            {"feature_id": feature_id},
+        )
+    finally:
+        connection.close()
+    if rows.is_empty():
+        raise ValueError(
+            f"No cases were picked for {feature_id}: it has no sampled inputs with text, or its"
+            " eval set covers them. See: llmops-health explain eval_rot.uncovered_traffic"
+        )
+    path = report_folder(config) / "refresh" / f"{feature_id.replace('/', '_')}.jsonl"
+    candidates.export_jsonl(rows, path)
+    return path, len(rows)
+
+
+def _texts_at_hand(
+    connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, first: date, last: date
+) -> None:
+    """Give a connection `core__contents` of some days and of eval cases, each text once."""
+    connection.execute(contents.view_sql(warehouse).replace("view core", "temp view all", 1))
+    connection.execute(
+        "create temp table core__contents as"
+        " select sha256, any_value(text) as text from all__contents"
+        " where table_name = 'eval_cases'"
+        " or (table_name = 'calls' and day between $first and $last) group by sha256",
+        {"first": first.isoformat(), "last": last.isoformat()},
+    )
 
 
 def publish(config: Config, warehouse: Warehouse) -> int:

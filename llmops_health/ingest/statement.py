@@ -2,6 +2,11 @@
 
 Built from the contract and a source's `columns:`; nothing here runs it. Expressions are the
 user's own SQL from the configuration; file contents never become part of a statement.
+
+The query is a stack of projections, so that each value is computed once: `given` (the user's
+expressions), `valued` (casts), `judged` (cheap doubts), `cleaned` (redaction), `hashed`, and on
+top what is stored. DuckDB evaluates a branch of CASE only for the rows that come to it: the exact
+rules cost nothing where no row is suspect.
 """
 
 from __future__ import annotations
@@ -12,42 +17,23 @@ from pathlib import Path
 
 import duckdb
 
-from llmops_health.contract import Column, Kind, Table, derived_columns, sha256_column
-from llmops_health.ingest import readers
-from llmops_health.ingest.coerce import (
-    MAX_ROW_BYTES,
-    Coerced,
-    absent,
-    coerce,
-    fault_expression,
-    quoted,
-)
+from llmops_health.contract import Table, derived_columns, sha256_column
+from llmops_health.ingest import coerce, readers
+from llmops_health.ingest.coerce import Coerced, fault, literal, quoted
+from llmops_health.ingest.expressions import Given, give
+from llmops_health.ingest.readers import PATH, ROW_NUMBER
 from llmops_health.text.redact import redact_expression
 
-ROW_NUMBER = "file_row_number"
-
-
-class ExpressionError(ValueError):
-    """A `columns:` expression that DuckDB cannot bind to the files' columns."""
-
-    def __init__(self, column: str, expression: str, said: str, known: Sequence[str]) -> None:
-        """Keep which column, so that the caller can name the configuration key."""
-        self.column = column
-        first_line = said.splitlines()[0] if said else ""
-        super().__init__(
-            f"`{expression}` does not work on these files: {first_line}"
-            f" Their columns are: {', '.join(known) or 'none'}."
-        )
+ROW_KEY = "row_key"
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """The pieces of one batch's query."""
+    """One batch's query: file_id, fault, day, row key, stored columns, text columns."""
 
     table: Table
-    select: str  # one row per file row: filename, fault, day, stored columns, text columns
-    has_text: bool
-    stored: tuple[str, ...]
+    select: str
+    keeps_text: bool
 
 
 def needs_row_numbers(mapping: Mapping[str, str]) -> bool:
@@ -58,202 +44,137 @@ def needs_row_numbers(mapping: Mapping[str, str]) -> bool:
 def build(
     connection: duckdb.DuckDBPyConnection,
     table: Table,
-    paths: Sequence[Path],
+    paths: Mapping[Path, int],
     file_format: readers.Format,
     mapping: Mapping[str, str],
     content: str,
     *,
     numbered: bool = False,
 ) -> Statement:
-    """Return the query over a group of files.
+    """Return the query over a group of files, given with their ids.
 
     Raises
     ------
     ExpressionError
         If an expression of `mapping` does not fit the files' columns.
     """
-    found = readers.columns(connection, paths, file_format)
-    known = {column.name for column in table.columns}
-    spoken = {name for expr in mapping.values() for name in found.named_in(expr)}
-    direct = {name for name in found.types if name in known and name not in mapping}
-    unknown = [name for name in found.types if name not in direct and name not in spoken]
     numbered = numbered or needs_row_numbers(mapping)
-    raw = readers.relation(
-        paths, file_format, found, as_json=set(unknown), numbered=numbered
-    )
-    sources = _sources(connection, table, found, file_format, raw, mapping, direct, numbered)
+    contract = {column.name for column in table.columns} - set(mapping)
+    found = readers.columns(connection, list(paths), file_format, sorted(contract))
+    given = give(connection, table, list(paths), file_format, found, mapping, numbered=numbered)
     coerced = {
         column.name: (
-            coerce(
+            coerce.coerce(
                 column,
                 quoted(f"_{column.name}"),
-                sources.types[column.name],
+                given.types[column.name],
                 is_event_time=column.name == table.time,
             )
-            if column.name in sources.types
-            else absent(column)
+            if column.name in given.types
+            else coerce.absent(column)
         )
         for column in table.columns
     }
-    attributes = _attributes(unknown)
-    texts = [name for name in table.text_columns if name in sources.types]
-    has_text = bool(texts)
-    too_long = " + ".join(
-        f"coalesce(strlen({quoted('_' + name)}::varchar), 0)" for name in sources.types
-    )
-    extra = [
-        f"when {too_long or '0'} + coalesce(strlen(attributes), 0) > {MAX_ROW_BYTES}"
-        f" then concat_ws(chr(31), '', 'row longer than {MAX_ROW_BYTES // 2**20} MiB', '')",
-        *sources.faults,
-    ]
-    coercions = ", ".join(
-        f"{_stored_value(column, coerced[column.name])} as {column.name}"
-        for column in table.columns
-    )
     number = f", {ROW_NUMBER}" if numbered else ""
+    at = f"{PATH}{number}"
+    doubts = ", ".join([*given.raw, *given.doubts])
     select = f"""
-        with sources as (
-            select filename{number}, {attributes} as attributes, {sources.listed}
-            from {sources.relation}
-        ),
-        coerced as (
-            select filename{number}, attributes, {coercions},
-                {fault_expression(table, coerced, extra)} as fault
-            from sources
-        ),
-        cleaned as (
-            select * replace ({_cleaned(texts, content) or 'filename as filename'}) from coerced
+        select {_file_id(paths)} as file_id{number}, fault, {_day(table)} as day,
+            {_row_key(table)} as {ROW_KEY}, {_stored(table, content)}
+        from (
+            select *, {_hashed(table, given)}
+            from (
+                select {at}, attributes, {_passed_on(table)}, {_cleaned(table, given, content)},
+                    case when suspect then {_fault(table, coerced, given)} end as fault
+                from (
+                    select *, {_suspect(coerced, given)} as suspect
+                    from (
+                        select {at}, attributes, {doubts}, {_valued(table, coerced)}
+                        from (
+                            select {at}, {given.attributes} as attributes, {given.listed}
+                            from {given.relation}
+                        )
+                    )
+                )
+            )
         )
-        select filename{number}, fault, {_day(table)} as day,
-            {_stored(table, content)}, {', '.join(table.text_columns) or 'null as no_text'}
-        from cleaned
     """
-    return Statement(table, select, has_text and content != "none", tuple(table.stored_columns))
+    has_text = any(name in given.types for name in table.text_columns)
+    return Statement(table, select, has_text and content != "none")
 
 
-@dataclass(frozen=True, slots=True)
-class _Sources:
-    """What each contract column is read from."""
-
-    relation: str
-    listed: str
-    types: dict[str, str]
-    faults: list[str]
+def _valued(table: Table, coerced: Mapping[str, Coerced]) -> str:
+    return ", ".join(f"{coerced[column.name].value} as {column.name}" for column in table.columns)
 
 
-def _sources(
-    connection: duckdb.DuckDBPyConnection,
-    table: Table,
-    found: readers.FileColumns,
-    file_format: readers.Format,
-    raw: str,
-    mapping: Mapping[str, str],
-    direct: set[str],
-    numbered: bool,  # noqa: FBT001
-) -> _Sources:
-    spoken = {name for expr in mapping.values() for name in found.named_in(expr)}
-    # Expressions see numbers as numbers; the text beside them tells a refused value from a null.
-    retyped = {
-        name: found.types[name]
-        for name in spoken
-        if file_format != "parquet" and found.types[name] != "VARCHAR"
-    }
-    replaced = ", ".join(
-        f"{readers.typed(name, kind)} as {quoted(name)}" for name, kind in retyped.items()
+def _suspect(coerced: Mapping[str, Coerced], given: Given) -> str:
+    attributes = Coerced("", None, (), "", "strlen(attributes)")
+    doubts = [Coerced("", doubt, (), "") for doubt in given.suspects]
+    return coerce.suspect_expression([*coerced.values(), attributes, *doubts])
+
+
+def _fault(table: Table, coerced: Mapping[str, Coerced], given: Given) -> str:
+    sizes = [one.n_bytes for one in coerced.values() if one.n_bytes] + ["strlen(attributes)"]
+    size = " + ".join(f"coalesce({one}, 0)" for one in sizes)
+    reason = f"row longer than {coerce.MAX_ROW_BYTES // 2**20} MiB"
+    too_long = f"when {size} > {coerce.MAX_ROW_BYTES} then {fault('', reason, literal(''))}"
+    return coerce.fault_expression(table, coerced, [too_long, *given.faults])
+
+
+def _passed_on(table: Table) -> str:
+    return ", ".join(
+        f"{coerce.stored(column)} as {column.name}"
+        for column in table.columns
+        if column.name not in table.text_columns
     )
-    kept = "".join(f", {quoted(name)} as {quoted('__text_' + name)}" for name in retyped)
-    relation = (
-        f"(select * replace ({replaced}){kept} from {raw})" if retyped else raw
-    )
-    expressions = {name: expr for name, expr in mapping.items() if name in table_names(table)}
-    listed = [f"{quoted(name)} as {quoted('_' + name)}" for name in sorted(direct)]
-    listed += [f"try(({expr})) as {quoted('_' + name)}" for name, expr in expressions.items()]
-    listed += [
-        f"(try(({expr}) is null) is null) as {quoted('__failed_' + name)}"
-        for name, expr in expressions.items()
-    ]
-    listed += [quoted("__text_" + name) for name in retyped]
-    listed += [f"{quoted(name)} as {quoted('__typed_' + name)}" for name in retyped]
-    types = {name: found.types[name] if file_format == "parquet" else "VARCHAR" for name in direct}
-    for name, expr in expressions.items():
-        types[name] = _type_of(connection, name, expr, relation, list(found.types))
-    faults = [
-        f"when {quoted('__text_' + name)} is not null and {quoted('__typed_' + name)} is null"
-        f" then concat_ws(chr(31), {_text_literal(name)}, 'not {_plain(kind)}, as the file''s other"
-        f" values are', left({quoted('__text_' + name)}, 120))"
-        for name, kind in retyped.items()
-    ]
-    faults += [
-        f"when {quoted('__failed_' + name)} then concat_ws(chr(31), '{name}',"
-        f" 'its expression fails on this row', '')"
-        for name in expressions
-    ]
-    del numbered
-    return _Sources(relation, ", ".join(listed) or "null as nothing", types, faults)
 
 
-def table_names(table: Table) -> set[str]:
-    """Return the names that a source's `columns:` may map."""
-    return {column.name for column in table.columns}
+def _cleaned(table: Table, given: Given, content: str) -> str:
+    redacts = content == "redacted"
+    return ", ".join(
+        f"{redact_expression(name) if redacts and name in given.types else name} as {name}"
+        for name in table.text_columns
+    ) or "null as no_text"  # fmt: skip
 
 
-def _type_of(
-    connection: duckdb.DuckDBPyConnection,
-    name: str,
-    expression: str,
-    relation: str,
-    known: list[str],
-) -> str:
-    try:
-        return str(connection.sql(f"select ({expression}) as x from {relation} limit 0").types[0])
-    except (duckdb.BinderException, duckdb.ParserException, duckdb.CatalogException) as error:
-        raise ExpressionError(name, expression, str(error), known) from None
-
-
-def _attributes(unknown: Sequence[str]) -> str:
-    if not unknown:
-        return "null::varchar"
-    anything = " or ".join(f"{quoted(name)} is not null" for name in unknown)
-    packed = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in unknown)
-    return f"case when {anything} then to_json(struct_pack({packed}))::varchar end"
-
-
-def _stored_value(column: Column, coerced: Coerced) -> str:
-    if column.kind is Kind.PERSON:
-        return f"person({coerced.value})"
-    return coerced.value
-
-
-def _cleaned(texts: Sequence[str], content: str) -> str:
-    if content != "redacted":
-        return ""
-    return ", ".join(f"{redact_expression(name)} as {name}" for name in texts)
-
-
-def _day(table: Table) -> str:
-    return f"{table.time}::date" if table.time else "null::date"
+def _hashed(table: Table, given: Given) -> str:
+    return ", ".join(
+        f"{f'sha256({name})' if name in given.types else 'null::varchar'} as {sha256_column(name)}"
+        for name in table.text_columns
+    ) or "null as no_hash"  # fmt: skip
 
 
 def _stored(table: Table, content: str) -> str:
     derived = derived_columns(table)
-    hashed = {sha256_column(name): name for name in table.text_columns}
+    hashes = {sha256_column(name) for name in table.text_columns}
     parts: list[str] = []
     for name, kind in table.stored_columns.items():
-        if name in hashed:
-            kept = f"sha256({hashed[name]})" if content != "none" else "null::varchar"
-            parts.append(f"{kept} as {name}")
-        elif name in derived:
+        if name in derived:
             parts.append(f"({derived[name][1]})::{kind} as {name}")
+        elif name in hashes and content == "none":
+            parts.append(f"null::varchar as {name}")
         else:
             parts.append(name)
+    if content != "none":
+        parts += table.text_columns
     return ", ".join(parts)
 
 
-def _plain(kind: str) -> str:
-    return {"DOUBLE": "a number", "BIGINT": "a whole number", "BOOLEAN": "true or false"}.get(
-        kind, "JSON"
+def _file_id(paths: Mapping[Path, int]) -> str:
+    listed = ", ".join(literal(str(path)) for path in paths)
+    ids = ", ".join(str(file_id) for file_id in paths.values())
+    return f"[{ids}][list_position([{listed}], {PATH})]::bigint"
+
+
+def _row_key(table: Table) -> str:
+    required = {column.name for column in table.columns if column.required}
+    parts = ", ".join(
+        name if name in required else f"coalesce({name}::varchar, chr(0))"
+        for name in table.identity
     )
+    identity = parts if len(table.identity) == 1 else f"concat_ws(chr(31), {parts})"
+    return f"(md5_number_lower({identity}) >> 1)::bigint"
 
 
-def _text_literal(name: str) -> str:
-    return "'" + name.replace("'", "''").replace("\x1f", " ") + "'"
+def _day(table: Table) -> str:
+    return f"{table.time}::date" if table.time else "null::date"

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, chdtri, gammainc, ndtri
 
-_KEPT = 0.9
-_MIN_DAYS = 10
+_KEPT_DAYS = 0.9
+_KEPT_PERIODS = 0.6
+_MIN_PAIRS = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,19 +101,19 @@ def share_changes(
 
 
 def share_dispersion(counts: ArrayLike, groups: ArrayLike) -> NDArray[np.float64]:
-    """Measure how much more each share varies between days of a group than rows at random would.
+    """Measure how much more each share varies from day to day than rows at random would.
 
     Parameters
     ----------
     counts
-        Rows per day and category, shape (n_days, n_categories), not negative.
+        Rows per day and category, shape (n_days, n_categories), not negative, days in order.
     groups
         Whole numbers that tell which days are alike, as weekdays or weekends; shape (n_days,).
 
     Returns
     -------
     NDArray
-        At least 1, shape (n_categories,); 1 where fewer than 10 days can say.
+        At least 1, shape (n_categories,); 1 where fewer than 10 pairs of days can say.
 
     Raises
     ------
@@ -121,14 +122,15 @@ def share_dispersion(counts: ArrayLike, groups: ArrayLike) -> NDArray[np.float64
 
     Notes
     -----
-    Pearson's ``(x - p n)^2 / (n p (1 - p))`` per day, p of its group, times ``D / (D - 1)``; mean of
-    the lower nine tenths over its expectation 0.623: one past incident must not hide the next one.
-    McCullagh and Nelder (1989), Generalized Linear Models, section 4.5.
+    Each day is held against the one of its group before it: the squared difference of shares over
+    ``p (1 - p) (1 / n + 1 / n')``, p of the group. A lasting change of the level thus counts once.
+    Mean of the lower nine tenths over its expectation 0.623, so that one past incident does not
+    hide the next one. Von Neumann (1941), Ann. Math. Statist. 12:367-395.
 
     Examples
     --------
     >>> share_dispersion([[10, 90], [0, 100]] * 10, [0] * 20).round(1).tolist()
-    [8.9, 8.9]
+    [16.9, 16.9]
     """
     x, of_group = np.asarray(counts, dtype=np.float64), np.asarray(groups, dtype=np.int64)
     if x.ndim != 2 or of_group.shape != x.shape[:1]:
@@ -138,23 +140,27 @@ def share_dispersion(counts: ArrayLike, groups: ArrayLike) -> NDArray[np.float64
         )
     if not (x >= 0).all():
         raise ValueError("counts must not be negative.")
-    rows = x.sum(axis=1)
-    squares = np.full(x.shape, np.nan)
-    for group in np.unique(of_group):
-        days = (of_group == group) & (rows > 0)
-        if days.sum() < 2:
-            continue
-        n = rows[days, None]
-        p = x[days].sum(axis=0) / n.sum()
-        inner = (p > 0) & (p < 1)
-        spread = np.where(inner, n * p * (1 - p), np.nan)
-        squares[days] = (x[days] - p * n) ** 2 / spread * (days.sum() / (days.sum() - 1))
+    filled = x.sum(axis=1) > 0
+    pairs = [_steps(x[(of_group == g) & filled]) for g in np.unique(of_group)]
+    squares = np.concatenate([np.empty((0, x.shape[1])), *pairs])
     known = np.isfinite(squares).sum(axis=0)
     squares.sort(axis=0)
-    kept = np.maximum(np.rint(_KEPT * known).astype(np.int64), 1)
+    kept = np.maximum(np.rint(_KEPT_DAYS * known).astype(np.int64), 1)
     below = np.arange(len(squares))[:, None] < kept
     mean = np.where(below, np.nan_to_num(squares), 0.0).sum(axis=0) / kept
-    return np.where(known >= _MIN_DAYS, np.maximum(1.0, mean / _trimmed_mean(1, _KEPT)), 1.0)
+    usual = _trimmed_mean(1, _KEPT_DAYS)
+    return np.where(known >= _MIN_PAIRS, np.maximum(1.0, mean / usual), 1.0)
+
+
+def _steps(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Squared standardised differences of successive days, nan where the share is 0 or 1."""
+    if len(x) < 2:
+        return np.empty((0, x.shape[1]))
+    n = x.sum(axis=1, keepdims=True)
+    p = x.sum(axis=0) / n.sum()
+    varies = (p > 0) & (p < 1)
+    variance = np.where(varies, p * (1 - p), np.nan) * (1 / n[1:] + 1 / n[:-1])
+    return np.asarray(np.diff(x / n, axis=0) ** 2 / variance)
 
 
 def period_dispersion(
@@ -182,14 +188,15 @@ def period_dispersion(
 
     Notes
     -----
-    Pearson's chi-squared of each period over its degrees of freedom; mean of all but the largest,
-    over the expectation of that. Finds what days hide: users who stay away for a week.
+    Pearson's chi-squared of each period over its degrees of freedom; mean of the lower six tenths
+    over the expectation of that, because a lasting change sets several periods off. Finds what
+    days hide: users who stay away for a week.
 
     Examples
     --------
     >>> now = [[30, 70], [70, 30], [30, 70], [70, 30]]
     >>> round(period_dispersion(now, [100] * 4, [[200, 200]] * 4, [400] * 4), 1)
-    35.0
+    90.3
     """
     x, y = np.asarray(current, dtype=np.float64), np.asarray(reference, dtype=np.float64)
     n, m = np.asarray(n_current, dtype=np.float64), np.asarray(n_reference, dtype=np.float64)
@@ -207,8 +214,9 @@ def period_dispersion(
     pooled = (x + y) / (n + m)
     variance = pooled * (1 / n + 1 / m)
     squares = np.where(pooled > 0, (x / n - y / m) ** 2 / np.where(pooled > 0, variance, 1.0), 0.0)
-    statistic = np.sort(squares.sum(axis=1) / dof)[:-1]
-    usual = _trimmed_mean(dof, (n_periods - 1) / n_periods)
+    kept = round(_KEPT_PERIODS * n_periods)
+    statistic = np.sort(squares.sum(axis=1) / dof)[:kept]
+    usual = _trimmed_mean(dof, kept / n_periods)
     return max(1.0, float(statistic.mean()) / usual)
 
 

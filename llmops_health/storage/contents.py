@@ -6,7 +6,8 @@ lists the files that count; any other file in the folder is a leftover of a kill
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import uuid
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -22,7 +23,7 @@ _ROWS_PER_FLUSH = 20_000
 
 
 class Query(Protocol):
-    """What is staged: a query with one row per file row."""
+    """What is staged: a query of file_id, fault, day, row_key, stored columns and texts."""
 
     @property
     def table(self) -> Table:
@@ -33,12 +34,8 @@ class Query(Protocol):
         """Return the query."""
 
     @property
-    def has_text(self) -> bool:
+    def keeps_text(self) -> bool:
         """Return whether texts are to be kept."""
-
-    @property
-    def stored(self) -> tuple[str, ...]:
-        """Return the stored columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +46,9 @@ class Staged:
     root: Path
     keeps_text: bool
 
-    def narrow(self) -> str:
+    def rows(self) -> str:
         """Return a FROM item over the batch's rows."""
-        listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in self.files)
-        return f"read_parquet([{listed}], hive_partitioning = false)"
-
-    def faulty_files(self, connection: duckdb.DuckDBPyConnection) -> list[str]:
-        """Return the names of the source files that have refused rows."""
-        if not self.files:
-            return []
-        rows = connection.execute(
-            f"select distinct filename from {self.narrow()} where fault is not null"
-        ).fetchall()
-        return [row[0] for row in rows]
+        return f"read_parquet({_listed(self.files)}, hive_partitioning = false)"
 
     def content_files(self) -> Iterator[tuple[str, str]]:
         """Yield the files to keep, relative to the contents folder, with their day."""
@@ -71,11 +58,10 @@ class Staged:
                 if day != _REJECTED:
                     yield str(path.relative_to(self.root)), day
 
-    def settle(self) -> None:
-        """Remove the files that hold no text to keep, once their rows are in."""
-        kept = {str(self.root / path) for path, _ in self.content_files()}
+    def settle(self, kept: Collection[str]) -> None:
+        """Remove the files that are not `kept`, once their rows are in."""
         for path in self.files:
-            if str(path) not in kept:
+            if not self.keeps_text or str(path.relative_to(self.root)) not in kept:
                 path.unlink(missing_ok=True)
 
 
@@ -83,27 +69,58 @@ def stage(
     connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, query: Query, token: str
 ) -> Staged:
     """Run a batch's query once, into Parquet: by day where texts are kept, else one file."""
-    stored = ", ".join(query.stored)
-    narrow = f"filename, fault, {stored}"
-    if not query.has_text:
+    if not query.keeps_text:
         path = warehouse.staging / f"batch-{token}.parquet"
         connection.execute(
-            f"copy (select {narrow} from ({query.select})) to '{_quoted(path)}'"
+            f"copy (select * exclude (day) from ({query.select})) to '{_quoted(path)}'"
             " (format parquet, compression lz4_raw)"
         )
         return Staged((path,), warehouse.contents, keeps_text=False)
     folder = warehouse.contents / query.table.name
     folder.mkdir(parents=True, exist_ok=True)
     connection.execute(f"set partitioned_write_flush_threshold = {_ROWS_PER_FLUSH}")
-    texts = ", ".join(query.table.text_columns)
-    day = f"case when fault is not null then '{_REJECTED}' else coalesce(strftime(day, '%Y-%m-%d'), '{KEPT}') end"
+    day = (
+        f"case when fault is not null then '{_REJECTED}' else coalesce(day::varchar, '{KEPT}') end"
+    )
     connection.execute(
-        f"copy (select {narrow}, {texts}, {day} as day from ({query.select}))"
+        f"copy (select * replace ({day} as day) from ({query.select}))"
         f" to '{_quoted(folder)}' (format parquet, compression zstd, partition_by (day),"
         f" filename_pattern 'b{token}_{{i}}', overwrite_or_ignore true)"
     )
     files = tuple(sorted(folder.glob(f"day=*/b{token}_*.parquet")))
     return Staged(files, warehouse.contents, keeps_text=True)
+
+
+def without(
+    connection: duckdb.DuckDBPyConnection,
+    warehouse: Warehouse,
+    paths: Sequence[str],
+    file_ids: Collection[int],
+) -> dict[str, str | None]:
+    """Write content files again without the rows of source files that are read anew.
+
+    Returns what stands in each changed file's place, None for nothing. The old files stay until
+    the caller has committed.
+    """
+    gone = f"file_id in ({', '.join(str(file_id) for file_id in file_ids)})"
+    replaced: dict[str, str | None] = {}
+    for path in paths:
+        old = warehouse.contents / path
+        source = f"read_parquet('{_quoted(old)}', hive_partitioning = false)"
+        counted = connection.execute(
+            f"select count(*) filter (where {gone}), count(*) from {source}"
+        ).fetchone()
+        n_gone, n_rows = counted or (0, 0)
+        if n_gone == n_rows:
+            replaced[path] = None
+        elif n_gone:
+            fresh = old.with_name(f"b{uuid.uuid4().hex[:12]}_0.parquet")
+            connection.execute(
+                f"copy (select * from {source} where not {gone}) to '{_quoted(fresh)}'"
+                " (format parquet, compression zstd)"
+            )
+            replaced[path] = str(fresh.relative_to(warehouse.contents))
+    return replaced
 
 
 def remove_orphans(warehouse: Warehouse) -> int:
@@ -113,11 +130,11 @@ def remove_orphans(warehouse: Warehouse) -> int:
     known = {row[0] for row in rows}
     orphans = [
         path
-        for path in warehouse.contents.glob("*/day=*/*.parquet")
+        for path in warehouse.contents.glob("*/day=*/*")
         if str(path.relative_to(warehouse.contents)) not in known
     ]
     orphans += list(warehouse.staging.glob("batch-*.parquet"))
-    orphans += list(warehouse.staging.glob("repaired-*.jsonl"))
+    orphans += list(warehouse.staging.glob("repaired-*"))
     for path in orphans:
         path.unlink(missing_ok=True)
     return len(orphans)
@@ -138,6 +155,10 @@ def view_sql(warehouse: Warehouse) -> str:
     nothing = "select null::varchar as sha256, null::varchar as text, null::varchar as table_name,"
     nothing += " null::varchar as day where false"
     return "create or replace view core__contents as " + " union all ".join(selects or [nothing])
+
+
+def _listed(paths: Sequence[Path]) -> str:
+    return "[" + ", ".join(f"'{_quoted(path)}'" for path in paths) + "]"
 
 
 def _quoted(path: Path) -> str:

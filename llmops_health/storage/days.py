@@ -15,14 +15,28 @@ from llmops_health.storage.warehouse import Day, Warehouse
 
 JUDGED_COLUMNS = {"day": "date", "batch": "bigint"}
 CORE_DAY_COLUMNS = {"day": "date", "batch": "bigint"}
-_CHANGED = """
-    with spans as (
-        select min(day) as first, max(day) as last from landed__days where day is not null
+# The newest day whose rows retention has removed: made again, its summaries would come out empty.
+SETTLED_COLUMNS = {"last_day": "date"}
+_OPEN = """
+    select day, batch from landed__days
+    where day <= $today
+        and day > coalesce((select max(last_day) from settled_days), date '0001-01-01')
+"""
+_CHANGED = f"""
+    with dated as ({_OPEN}),
+    spans as (
+        select min(day) as first, max(day) as last from dated
     ),
     touched as (
-        select coalesce(days.day, spans.last) as day, max(days.batch) as batch
-        from landed__days as days cross join spans
-        group by all
+        select day, max(batch) as batch
+        from (
+            select day, batch from dated
+            union all
+            select spans.last as day, days.batch
+            from landed__days as days cross join spans
+            where days.day is null
+        )
+        group by day
     ),
     calendar as (
         select unnest(generate_series(spans.first, spans.last, interval 1 day))::date as day
@@ -46,11 +60,11 @@ class Extent:
 
 
 def extent(connection: duckdb.DuckDBPyConnection, today: date) -> Extent | None:
-    """Return which days have rows, none after today; None where nothing was landed."""
+    """Return which days have rows, none after today or settled; None where nothing is left."""
     row = connection.execute(
         "select min(day), max(day), (select coalesce(max(batch), 0) from landed__files)"
-        " from landed__days where day <= ?",
-        [today],
+        f" from ({_OPEN})",
+        {"today": today},
     ).fetchone()
     return None if row is None or row[0] is None else Extent(row[0], row[1], row[2])
 
@@ -59,8 +73,8 @@ def out_of_date(warehouse: Warehouse, today: date) -> Day | None:
     """Return the range from the first changed or missing day to the last day with rows."""
     with warehouse.read() as connection:
         whole = extent(connection, today)
-        row = connection.execute(_CHANGED).fetchone() if whole else None
-    if whole is None or row is None or row[0] is None or row[0] > whole.last:
+        row = connection.execute(_CHANGED, {"today": today}).fetchone() if whole else None
+    if whole is None or row is None or row[0] is None:
         return None
     return Day(row[0], whole.last)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from llmops_health.config import Retention
+from llmops_health.contract import BY_NAME
 from llmops_health.storage.contents import KEPT
 from llmops_health.storage.warehouse import Warehouse
 
@@ -14,7 +15,8 @@ _BY_CALLS = ("calls", "labels", "feedback", "reviews", "spans")
 def apply(warehouse: Warehouse, keep: Retention) -> None:
     """Delete content files and rows of days past their retention.
 
-    Summaries and findings stay: they hold neither text nor ids.
+    Summaries and findings stay: they hold neither text nor ids. Their days are settled from then
+    on, so that a late row or a full run does not make them again from nothing.
     """
     with warehouse.read() as connection:
         row = connection.execute("select max(day) from core__calls").fetchone()
@@ -36,11 +38,15 @@ def _texts(warehouse: Warehouse, last_gone: date) -> None:
 
 
 def _rows(warehouse: Warehouse, last_gone: date) -> None:
-    times = {"calls": "started_at", "labels": "labelled_at", "spans": "started_at"}
-    with warehouse.write("landed") as connection:
-        for table in _BY_CALLS:
-            time = times.get(table, "created_at")
-            connection.execute(f"delete from landed__{table} where {time}::date <= ?", [last_gone])
     with warehouse.write() as connection:
         for table in _BY_CALLS:
             connection.execute(f"delete from core__{table} where day <= ?", [last_gone])
+        # In the transaction, and before the landed rows go: no run may find these days empty.
+        row = connection.execute("select max(last_day) from settled_days").fetchone()
+        settled = max(last_gone, row[0]) if row and row[0] else last_gone
+        connection.execute("delete from settled_days")
+        connection.execute("insert into settled_days values (?)", [settled])
+    with warehouse.write("landed") as connection:
+        for table in _BY_CALLS:
+            time = BY_NAME[table].time
+            connection.execute(f"delete from landed__{table} where {time}::date <= ?", [last_gone])

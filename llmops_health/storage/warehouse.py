@@ -28,6 +28,8 @@ import pyarrow as pa
 from llmops_health.text.behaviour import macros_sql
 
 LOCK_TIMEOUT_SECONDS = 300.0
+# Lock, and first word of the files, of replacements that are on their way.
+_SWAPS = "swaps"
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*")
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     # Older DuckDB clients (1.4 on) can open the files.
@@ -52,21 +54,37 @@ class Day:
 class Warehouse:
     """The databases that belong to one `storage.path`."""
 
-    def __init__(self, path: Path) -> None:
-        """Name the files; nothing is opened or made before it is needed."""
+    def __init__(self, path: Path, *, lock_timeout: float = LOCK_TIMEOUT_SECONDS) -> None:
+        """Name the files; nothing is opened or made before it is needed.
+
+        `lock_timeout` is how long another process may keep us waiting, in seconds.
+        """
         self.path = path.absolute()
+        self.lock_timeout = lock_timeout
         self.work = self.path.with_name(self.path.name + ".work")
         self.contents = self.work / "contents"
         self.staging = self.work / "staging"
 
     def prepare(self) -> None:
-        """Make the folders, and the two databases where they are missing."""
+        """Make the folders, and the two databases where they are missing; sweep up leftovers."""
         for folder in (self.work, self.contents, self.staging):
             folder.mkdir(parents=True, exist_ok=True)
         with self._lock(fcntl.LOCK_EX):
             for name in ("landed", "working"):
-                if not (self.work / f"{name}.duckdb").exists():
-                    _connect(self.work / f"{name}.duckdb").close()
+                path = self.work / f"{name}.duckdb"
+                if not path.exists():
+                    # Killed while it is made, a database is not one: it gets its name when whole.
+                    fresh = self.work / f"{name}.fresh.duckdb"
+                    for leftover in (fresh, _wal(fresh)):
+                        leftover.unlink(missing_ok=True)
+                    _connect(fresh).close()
+                    fresh.replace(path)
+        try:
+            with self._lock(fcntl.LOCK_EX, name=_SWAPS, timeout=0):
+                self._remove_staged()
+        except TimeoutError:
+            # Somebody is at it: the next run sweeps.
+            return
 
     @contextmanager
     def write(self, name: str = "working") -> Iterator[duckdb.DuckDBPyConnection]:
@@ -113,14 +131,12 @@ class Warehouse:
         The query runs before the exclusive lock is taken, so that readers wait for the swap only.
         Returns the number of rows.
         """
-        staged = self.staging / f"{table}-{uuid.uuid4().hex}.parquet"
-        try:
+        _check_names([table, *columns])
+        with self._staged(table) as staged:
             with self.read() as connection:
                 relation = connection.sql(query, params=dict(params) or None)
                 relation.write_parquet(str(staged), compression="lz4")
             return self.swap(table, columns, staged, day)
-        finally:
-            staged.unlink(missing_ok=True)
 
     def replace_frame(
         self,
@@ -131,12 +147,10 @@ class Warehouse:
         **only: str,
     ) -> int:
         """Put a frame in place of the rows of `day` (None: of all days) that equal `only`."""
-        staged = self.staging / f"{table}-{uuid.uuid4().hex}.parquet"
-        try:
+        _check_names([table, *columns])
+        with self._staged(table) as staged:
             rows.write_parquet(staged, compression="lz4")
             return self.swap(table, columns, staged, day, **only)
-        finally:
-            staged.unlink(missing_ok=True)
 
     def swap(
         self,
@@ -179,27 +193,27 @@ class Warehouse:
         A killed publish leaves the last complete file, and its leftovers go with the next one.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        for old in self.path.parent.glob(f".{self.path.name}.pub.*"):
-            old.unlink(missing_ok=True)
-        fresh = self.path.with_name(f".{self.path.name}.pub.{os.getpid()}")
-        with self._lock(fcntl.LOCK_EX):
-            connection = _connect(self.work / "working.duckdb")
+        fresh = self.path.with_name(f".{self.path.name}.pub")
+        # One publisher at a time to the very end, or an older copy could come last.
+        with self._lock(fcntl.LOCK_EX, name="published"):
+            with self._lock(fcntl.LOCK_EX):
+                connection = _connect(self.work / "working.duckdb")
+                try:
+                    for view in views:
+                        connection.execute(view)
+                    connection.execute("checkpoint")
+                finally:
+                    connection.close()
+                shutil.copyfile(self.work / "working.duckdb", fresh)
+            with fresh.open("rb+") as handle:
+                os.fsync(handle.fileno())
+            fresh.replace(self.path)
+            folder = os.open(self.path.parent, os.O_RDONLY)
             try:
-                for view in views:
-                    connection.execute(view)
-                connection.execute("checkpoint")
+                os.fsync(folder)
             finally:
-                connection.close()
-            shutil.copyfile(self.work / "working.duckdb", fresh)
-        with fresh.open("rb+") as handle:
-            os.fsync(handle.fileno())
-        fresh.replace(self.path)
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-        return self.path.stat().st_size
+                os.close(folder)
+            return self.path.stat().st_size
 
     def compact(self, name: str) -> None:
         """Copy a working database to a fresh file and put it in place: freed blocks go.
@@ -209,8 +223,15 @@ class Warehouse:
         path = self.work / f"{name}.duckdb"
         fresh = self.work / f"{name}.compact.duckdb"
         with self._lock(fcntl.LOCK_EX):
-            for leftover in (fresh, fresh.with_name(fresh.name + ".wal")):
+            for leftover in (fresh, _wal(fresh)):
                 leftover.unlink(missing_ok=True)
+            # The log of a killed writer goes into the old file first: beside the new one it would
+            # be another database's, and DuckDB would open the two never again.
+            connection = _connect(path)
+            try:
+                connection.execute("checkpoint")
+            finally:
+                connection.close()
             connection = memory()
             try:
                 connection.execute(f"attach '{_quoted(path)}' as old (read_only)")
@@ -220,7 +241,6 @@ class Warehouse:
             finally:
                 connection.close()
             fresh.replace(path)
-            path.with_name(path.name + ".wal").unlink(missing_ok=True)
 
     def free_share(self, name: str) -> float:
         """Return the share of a working database's blocks that are free, 0-1."""
@@ -241,20 +261,43 @@ class Warehouse:
             yield
 
     @contextmanager
-    def _lock(self, kind: int, *, name: str = "database") -> Iterator[None]:
+    def without_swaps(self) -> Iterator[None]:
+        """Hold off every replacement that would bring back rows which are being erased."""
+        with self._lock(fcntl.LOCK_EX, name=_SWAPS):
+            self._remove_staged()
+            yield
+
+    @contextmanager
+    def _staged(self, table: str) -> Iterator[Path]:
+        with self._lock(fcntl.LOCK_SH, name=_SWAPS):
+            staged = self.staging / f"{_SWAPS}-{table}-{uuid.uuid4().hex}.parquet"
+            try:
+                yield staged
+            finally:
+                staged.unlink(missing_ok=True)
+
+    def _remove_staged(self) -> None:
+        for leftover in self.staging.glob(f"{_SWAPS}-*"):
+            leftover.unlink(missing_ok=True)
+
+    @contextmanager
+    def _lock(
+        self, kind: int, *, name: str = "database", timeout: float | None = None
+    ) -> Iterator[None]:
         self.work.mkdir(parents=True, exist_ok=True)
         path = self.work / f"{name}.lock"
+        seconds = self.lock_timeout if timeout is None else timeout
         with path.open("a") as handle:
-            deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
+            deadline = time.monotonic() + seconds
             while True:
                 try:
                     fcntl.flock(handle, kind | fcntl.LOCK_NB)
                     break
                 except BlockingIOError:
-                    if time.monotonic() > deadline:
+                    if time.monotonic() >= deadline:
                         raise TimeoutError(
                             f"{path} has been locked by another process for"
-                            f" {LOCK_TIMEOUT_SECONDS:.0f} s. See who holds it: fuser {path}"
+                            f" {seconds:g} s. See who holds it: fuser {path}"
                         ) from None
                     time.sleep(0.01)
             try:
@@ -330,6 +373,10 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(path, config=_SETTINGS)
     connection.execute("set timezone = 'UTC'")
     return connection
+
+
+def _wal(path: Path) -> Path:
+    return path.with_name(path.name + ".wal")
 
 
 def _quoted(path: Path) -> str:

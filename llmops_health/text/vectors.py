@@ -47,6 +47,8 @@ NOVELTY_MARGIN: Final = 0.02
 
 _CODEBOOK_PREFIX: Final = f"{EMBEDDER_VERSION}/1/"
 _MAX_CACHED: Final = 50_000  # 1 kB each
+_CASES_PER_BLOCK: Final = 1_024
+_EVER, _NEVER = -(2**62), 2**62  # before and after every time, in microseconds
 _SUM_DECIMALS: Final = 6  # sums that differ by rounding only are stored as the same numbers
 
 TABLES: Final[dict[str, dict[str, str]]] = {
@@ -94,6 +96,8 @@ TABLES: Final[dict[str, dict[str, str]]] = {
         "retired_at": "timestamp",
         "codebook_version": "varchar",
         "fitted_on": "date",
+        "nearest_case_id": "varchar",
+        "nearest_similarity": "double",
     },
 }
 """Columns and SQL types of the tables that `build` returns."""
@@ -299,8 +303,47 @@ def _placed_cases(
             continue
         kept, z = vectors.of(rows)
         if len(kept):
-            placed.append(_placed(kept, z, book))
+            suites = kept["suite_id"].to_numpy()
+            nearest = [_nearest_earlier(kept, z, suites == suite) for suite in np.unique(suites)]
+            # Rows are in order of the suite, so the suites' results stand in order of the rows.
+            placed.append(_placed(kept, z, book).hstack(pl.concat(nearest)))
     return _stack(placed)
+
+
+def _nearest_earlier(
+    cases: pl.DataFrame, z: FloatMatrix, of_suite: npt.NDArray[np.bool_]
+) -> pl.DataFrame:
+    """Return the most similar case of the suite that was in it when each case was added.
+
+    Cases added at the same moment are in the order of their ids, so that of two copies one is
+    the first. A later case never changes what is said of an earlier one.
+    """
+    times = ("added_at", "retired_at")
+    rows = cases.filter(pl.Series(of_suite)).with_columns(pl.col(times).dt.epoch("us"))
+    rows = rows.with_columns(at=pl.int_range(pl.len()), added=pl.col("added_at").fill_null(_EVER))
+    oldest_first = rows.sort("added", "case_id")["at"].to_numpy()
+    vectors = z[of_suite][oldest_first]
+    added = rows["added"].to_numpy()[oldest_first]
+    retired = rows["retired_at"].fill_null(_NEVER).to_numpy()[oldest_first]
+    nearest, similarity = np.full(len(rows), -1), np.full(len(rows), np.nan)
+    for start in range(0, len(rows), _CASES_PER_BLOCK):
+        block = slice(start, start + _CASES_PER_BLOCK)
+        cosine = vectors[block] @ vectors[: start + _CASES_PER_BLOCK].T
+        is_earlier = np.tri(len(cosine), cosine.shape[1], start - 1, dtype=np.bool_)
+        is_there = is_earlier & (retired[: cosine.shape[1]] > added[block, None])
+        best = np.where(is_there, cosine, -np.inf).argmax(axis=1)
+        has_one = is_there.any(axis=1)
+        found = oldest_first[block][has_one]
+        nearest[found] = oldest_first[best[has_one]]
+        similarity[found] = cosine[has_one, best[has_one]].round(_SUM_DECIMALS)
+    ids = rows["case_id"]
+    return pl.DataFrame(
+        {
+            "nearest_case_id": [ids[at] if at >= 0 else None for at in nearest.tolist()],
+            "nearest_similarity": pl.Series(similarity).fill_nan(None),
+        },
+        schema_overrides={"nearest_case_id": pl.String},
+    )
 
 
 def _rows(books: dict[str, _Codebook]) -> Iterator[pl.DataFrame]:

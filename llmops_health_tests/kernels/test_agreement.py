@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from llmops_health.kernels.agreement import (
+    ac1_from_sums,
     cohen_kappa,
     gwet_ac1,
     krippendorff_alpha,
@@ -90,3 +91,16 @@ def test_misuse_is_refused() -> None:
         krippendorff_alpha([[2, 0]], [1, 1])
     with pytest.raises(ValueError, match="level must fulfil"):
         gwet_ac1(COUNTS, level=1)
+
+
+def test_ac1_from_sums_is_that_of_items_and_works_row_by_row() -> None:
+    table = np.array([[20, 5, 1], [3, 15, 2], [0, 4, 10]])
+    per_label = table.sum(axis=0) + table.sum(axis=1)
+    sums = np.concatenate([[table.sum(), np.trace(table)], per_label])
+    expected = two_rater_agreement(table).ac1.estimate
+    assert ac1_from_sums([sums, 2 * sums]) == pytest.approx([expected, expected], rel=1e-12)
+
+
+def test_ac1_from_sums_needs_two_categories() -> None:
+    with pytest.raises(ValueError, match="at least 2 categories, got 1"):
+        ac1_from_sums([10, 10, 20])

@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from llmops_health.kernels.eprocess import beta_mixture_log_e, first_crossing
+from llmops_health.kernels.eprocess import (
+    beta_mixture_log_e,
+    first_crossing,
+    restarted_log_e,
+)
 
 # A stream without randomness whose error rate is 0.25.
 STREAM = (np.arange(1, 601) * 0.7548776662466927) % 1 <= 0.25
@@ -89,7 +93,32 @@ def test_false_alarms_stay_below_alpha_however_often_one_looks() -> None:
     assert 0.005 < alarms < 0.05 + 0.0207
 
 
+def test_each_start_sees_only_what_came_after_it() -> None:
+    restarted = restarted_log_e([1, 1, 9], [20, 20, 20], 0.1)
+    from_each = [beta_mixture_log_e(s, n, 0.1) for s, n in ((11, 60), (10, 40), (9, 20))]
+    assert restarted == pytest.approx(np.array(from_each), rel=1e-12)
+
+
+def test_a_look_may_take_back_what_an_earlier_one_added() -> None:
+    restarted = restarted_log_e([5, -1], [10, -1], 0.1)
+    assert restarted == pytest.approx(beta_mixture_log_e([4, 0], [9, 0], 0.1), abs=1e-12)
+
+
+def test_mean_over_starts_keeps_to_its_level_at_every_look() -> None:
+    errors = np.random.default_rng(7).binomial(20, 0.1, size=(400, 28)).astype(float)
+    evidence = np.empty_like(errors)
+    for look in range(28):
+        for stream in range(400):
+            logs = restarted_log_e(errors[stream, : look + 1], np.full(look + 1, 20.0), 0.1)
+            # Starts that are still to come count as 1.
+            evidence[stream, look] = (np.exp(logs).sum() + 27 - look) / 28
+    # Ville: at most 0.05 ever, plus 3 standard errors of 400 streams.
+    assert (evidence.max(axis=1) >= 20).mean() < 0.05 + 3 * 0.0109
+
+
 def test_misuse_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"errors and n must be \(looks,\)"):
+        restarted_log_e([1, 2], [3], 0.1)
     with pytest.raises(ValueError, match="p0 must fulfil 0 < p0 < 1, got 0"):
         beta_mixture_log_e(1, 2, 0)
     with pytest.raises(ValueError, match="0 <= errors <= n"):

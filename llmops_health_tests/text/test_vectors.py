@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import date, datetime, timedelta
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
 
 import duckdb
 import numpy as np
@@ -14,9 +15,12 @@ from polars.testing import assert_frame_equal
 from llmops_health import sqlfiles
 from llmops_health.kernels.codebook import assign_cells
 from llmops_health.kernels.embedding import rff_features
+from llmops_health.text import vectors
 from llmops_health.text.behaviour import macros_sql
 from llmops_health.text.embed import EMBEDDER_VERSION, embed
 from llmops_health.text.vectors import NEW_TOPIC, RFF_GAMMA, RFF_SEED, TABLES, build
+
+CaseRow = tuple[str, str, int | None, int | None]
 
 FIRST = date(2026, 3, 2)
 OBJECTS = ("invoice", "parcel", "password", "delivery", "contract", "account", "receipt", "refund")
@@ -222,6 +226,60 @@ def test_eval_cases_have_the_cells_of_their_texts() -> None:
     assert built(samples({0: usual(9, 0)}), 0, 0, eval_cases=cases([ask]))[
         "summary__eval_cells"
     ].is_empty()
+
+
+def eval_rows(rows: Sequence[CaseRow]) -> pl.DataFrame:
+    """Cases of (suite, text, added, retired), times in days; ids k0, k1, ..."""
+    when = [
+        [None if at is None else datetime.combine(day(at), time()) for at in row[2:]]
+        for row in rows
+    ]
+    table = [
+        (suite, f"k{i}", "help", f"h{i}", *when[i], text)
+        for i, (suite, text, _, _) in enumerate(rows)
+    ]
+    return pl.DataFrame(table, schema=no_cases().schema, orient="row")
+
+
+def nearest(rows: Sequence[CaseRow]) -> list[tuple[str, str | None]]:
+    table = built(samples(WEEK), 0, 6, eval_cases=eval_rows(rows))["summary__eval_cells"]
+    return list(table.select("case_id", "nearest_case_id").iter_rows())
+
+
+def test_the_nearest_case_is_an_earlier_one_of_the_suite() -> None:
+    parcel, violin = "where is my parcel number 123", "teach me how to tune a violin"
+    rows = [
+        ("s1", parcel, 3, None),
+        ("s1", f"{parcel} thanks", 1, None),
+        ("s1", violin, 2, None),
+        ("s2", parcel, 9, None),
+        ("s1", parcel, None, None),
+    ]
+    expected = [("k0", "k4"), ("k1", "k4"), ("k2", "k4"), ("k4", None), ("k3", None)]
+    assert nearest(rows) == expected
+    placed = built(samples(WEEK), 0, 6, eval_cases=eval_rows(rows))["summary__eval_cells"]
+    copies = dict(placed.select("case_id", "nearest_similarity").iter_rows())
+    left, right = embed([f"{parcel} thanks", parcel]).astype(np.float64)
+    assert copies["k0"] == 1.0
+    assert copies["k1"] == pytest.approx(left @ right, abs=1e-6)
+
+
+def test_cases_added_together_are_in_the_order_of_their_ids() -> None:
+    assert nearest([("s1", "where is it", 1, None)] * 2) == [("k0", None), ("k1", "k0")]
+
+
+def test_a_case_retired_before_another_came_is_not_its_neighbour() -> None:
+    ask = "where is my parcel"
+    rows = [("s1", ask, 1, 2), ("s1", f"{ask} now", 1, 5), ("s1", ask, 3, None)]
+    assert nearest(rows)[2] == ("k2", "k1")
+
+
+def test_neighbours_are_found_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [("s1", str(text), i % 4, None) for i, text in enumerate(usual(30, 5))]
+    at_once = nearest(rows)
+    monkeypatch.setattr(vectors, "_CASES_PER_BLOCK", 7)
+    assert nearest(rows) == at_once
+    assert sum(case_id is None for _, case_id in at_once) == 1
 
 
 def test_samples_after_the_last_day_are_not_looked_at() -> None:

@@ -83,7 +83,7 @@ truth_pairs as (
         judged.feature_id,
         judged.run_kind,
         pairs.judge,
-        judged.label as label,
+        judged.label,
         people.label as other_label,
         judged.length_k,
         judged.bucket
@@ -125,7 +125,7 @@ order_pairs as (
         a.feature_id,
         a.run_kind,
         a.judge,
-        a.label as label,
+        a.label,
         b.label as other_label,
         a.length_k,
         a.bucket

@@ -30,31 +30,53 @@
 -- label_agreement_before  double   chance that two labels before are equal, or null
 --
 -- Why 7 days between now and before: a window of 7 days then never compares a change with itself.
--- Bounds: 28 days back; of a day and feature the 50,000 lowest keys are looked for, and the 2,000
+-- Bounds: 28 days back; of a day and feature the 10,000 lowest keys are looked for, and the 2,000
 -- lowest found are kept. Keys are hashes, so these are a random sample, and the same every day.
+-- Why a union: a bare prompt_key lets the engine skip rows of other keys while it scans.
 -- Why the settings are in the grain: another model name or temperature is a declared change.
-with answered as (
+with keyed as (
     select
         day,
         feature_id,
         run_kind,
+        prompt_key,
+        request_model,
+        prompt_version,
+        temperature,
+        max_tokens,
         response_model,
         predicted_label,
-        coalesce(prompt_key, text_key('eval case ' || eval_case_id)) as prompt_key,
-        coalesce(request_model, '') as request_model,
-        coalesce(prompt_version, '') as prompt_version,
-        round(coalesce(temperature, -1.0) * 1000)::bigint * 10000000
-        + coalesce(max_tokens, -1) as settings,
-        ln(1.0::double + n_output_chars) as ln_chars,
-        case when is_refusal then 1.0 else 0.0 end::double as refusal,
-        case when output_format in ('markdown', 'code') then 1.0 else 0.0 end::double as formatted,
-        case when output_format = 'json' then 1.0 else 0.0 end::double as json,
-        case when n_hedges > 0 then 1.0 else 0.0 end::double as hedged
+        n_output_chars,
+        is_refusal,
+        output_format,
+        n_hedges
     from core__calls
     where
         day between $first_day - 28 and $last_day
         and n_output_chars is not null
-        and (prompt_key is not null or eval_case_id is not null)
+        and prompt_key is not null
+    union all
+    select
+        day,
+        feature_id,
+        run_kind,
+        text_key('eval case ' || eval_case_id) as prompt_key,
+        request_model,
+        prompt_version,
+        temperature,
+        max_tokens,
+        response_model,
+        predicted_label,
+        n_output_chars,
+        is_refusal,
+        output_format,
+        n_hedges
+    from core__calls
+    where
+        day between $first_day - 28 and $last_day
+        and n_output_chars is not null
+        and prompt_key is null
+        and eval_case_id is not null
 ),
 
 keys as (
@@ -62,10 +84,10 @@ keys as (
         day,
         feature_id,
         prompt_key
-    from answered
+    from keyed
     where day >= $first_day
     group by day, feature_id, prompt_key
-    qualify row_number() over (partition by day, feature_id order by prompt_key) <= 50000
+    qualify row_number() over (partition by day, feature_id order by prompt_key) <= 10000
 ),
 
 wanted as (
@@ -76,29 +98,50 @@ wanted as (
     group by feature_id, prompt_key
 ),
 
+answered as (
+    select
+        k.day,
+        k.feature_id,
+        k.run_kind,
+        k.prompt_key,
+        k.response_model,
+        k.predicted_label,
+        coalesce(k.request_model, '') as request_model,
+        coalesce(k.prompt_version, '') as prompt_version,
+        round(coalesce(k.temperature, -1.0) * 1000)::bigint * 10000000
+        + coalesce(k.max_tokens, -1) as settings,
+        ln(1.0::double + k.n_output_chars) as ln_chars,
+        case when k.is_refusal then 1.0 else 0.0 end::double as refusal,
+        case when k.output_format in ('markdown', 'code') then 1.0 else 0.0 end::double
+            as formatted,
+        case when k.output_format = 'json' then 1.0 else 0.0 end::double as json,
+        case when k.n_hedges > 0 then 1.0 else 0.0 end::double as hedged
+    from keyed as k
+    inner join wanted as w
+        on k.feature_id = w.feature_id and k.prompt_key = w.prompt_key
+),
+
 daily as (
     select
-        a.day,
-        a.feature_id,
-        a.run_kind,
-        a.prompt_key,
-        a.request_model,
-        a.prompt_version,
-        a.settings,
-        a.predicted_label,
-        max(a.response_model) as response_model,
+        day,
+        feature_id,
+        run_kind,
+        prompt_key,
+        request_model,
+        prompt_version,
+        settings,
+        predicted_label,
+        max(response_model) as response_model,
         count(*)::double as n,
-        sum(a.ln_chars) as ln_chars,
-        sum(a.refusal) as refusal,
-        sum(a.formatted) as formatted,
-        sum(a.json) as json,
-        sum(a.hedged) as hedged
-    from answered as a
-    inner join wanted as w
-        on a.feature_id = w.feature_id and a.prompt_key = w.prompt_key
+        sum(ln_chars) as ln_chars,
+        sum(refusal) as refusal,
+        sum(formatted) as formatted,
+        sum(json) as json,
+        sum(hedged) as hedged
+    from answered
     group by
-        a.day, a.feature_id, a.run_kind, a.prompt_key, a.request_model, a.prompt_version,
-        a.settings, a.predicted_label
+        day, feature_id, run_kind, prompt_key, request_model, prompt_version, settings,
+        predicted_label
 ),
 
 now_all as (

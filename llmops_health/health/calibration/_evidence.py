@@ -6,7 +6,7 @@ The degrees of freedom follow the effective number of buckets: where a few users
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 
 import numpy as np
@@ -31,6 +31,10 @@ class Evidence:
     lo: float
     hi: float
     dof: int
+
+    def within(self, lowest: float, highest: float) -> Evidence:
+        """Hold the interval to the values that can occur; error and p-values stay."""
+        return replace(self, lo=max(self.lo, lowest), hi=min(self.hi, highest))
 
     def p_above(self, bound: float) -> float:
         """One-sided p-value of H0: the true value is at most `bound`."""

@@ -31,7 +31,6 @@ from math import ceil, exp, log
 import numpy as np
 import polars as pl
 from pydantic import Field
-from scipy.special import logsumexp
 
 from llmops_health.config import Feature
 from llmops_health.findings import CheckParams, Finding, Status
@@ -117,7 +116,7 @@ def _judge(
     log_e = restarted_log_e(errors / deff, n / deff, promised)
     # A day without labels starts nothing: only days that could have shown a change are paid for.
     starts = np.flatnonzero(n > 0)
-    p_value = exp(min(0.0, log(starts.size) - float(logsumexp(log_e[starts]))))
+    p_value = exp(min(0.0, log(starts.size) - float(np.logaddexp.reduce(log_e[starts]))))
     status = _status(p_value, promised, above.total, deff, params)
     found = status in {Status.WARN, Status.FAIL}
     since = int(starts[np.argmax(log_e[starts])]) if found else int(starts[0])

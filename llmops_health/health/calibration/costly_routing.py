@@ -4,12 +4,12 @@ Why it matters
     A gate on confidence trades errors against reviews. Set for a confidence that has since lost
     its meaning, it pays for reviews that find nothing or for errors that a person would have seen.
 How it is found
-    Cost per labelled call of the last 28 days: an error costs what `error_costs` says, a right
-    answer nothing, a review `human_cost`. The best gate is chosen on one half of the users and
-    priced on the other, both ways, so that the best of 101 gates is not flattered. WARN when the
-    saving, as a share of the cost now, exceeds `max_waste` with its whole bucket-jackknife
-    interval. Also told: automating everything, asking a person every time, and the gate in force
-    on a recalibrated confidence.
+    Cost per labelled call: an error costs what `error_costs` says, a right answer nothing, a
+    review `human_cost`. The best gate is chosen on one half of the users and priced on the other,
+    both ways, so that the best of 101 gates is not flattered. WARN when the saving, as a share of
+    the cost now, exceeds `max_waste` with its whole bucket-jackknife interval. The labels are
+    those of the last 14 days, or of 28 where 14 are too few to tell. Also told: automating
+    everything, asking a person every time, and the gate in force on a recalibrated confidence.
 How to mend it
     Set the gate named in the message, or recalibrate; see `circuit_breaker` for what it risks.
 What it cannot see
@@ -41,6 +41,7 @@ from llmops_health.kernels.gate_saving import CrossFittedCosts, cross_fitted_cos
 from llmops_health.kernels.routing import expected_costs
 
 HISTORY_DAYS = 28
+WINDOWS = (14, 28)
 
 Floats = npt.NDArray[np.float64]
 
@@ -72,25 +73,35 @@ def check(
     feature: Feature, day: date, summary__calibration: pl.DataFrame, params: Params
 ) -> Iterator[Finding]:
     """Yield one finding: what the gate in force costs beside what it could cost."""
-    gate = feature.confidence_gate
-    if gate is None:
+    if feature.confidence_gate is None:
         yield _none("No confidence_gate is set, so nothing is routed by confidence.")
         return
     calls = labelled_calls(summary__calibration, day).stated()
     if calls.n.size == 0:
         yield _none(f"No call with a confidence was labelled in {HISTORY_DAYS} days.")
         return
+    for window in WINDOWS:
+        finding = _price(feature, day, calls.within(window), window, params)
+        # Which window speaks depends on how much it can tell, not on what it says.
+        if finding.status is not Status.NOT_ENOUGH_DATA:
+            break
+    yield finding
+
+
+def _price(
+    feature: Feature, day: date, calls: LabelledCalls, window: int, params: Params
+) -> Finding:
+    gate = feature.confidence_gate or 0.0
     n, correct, costs = _cells(calls, feature)
     total, n_wrong = int(n.sum()), float((n - correct).sum())
     halves = n.sum(axis=1).reshape(-1, 2).sum(axis=0)
     if total < params.min_labelled or n_wrong == 0 or not halves.all():
-        yield Finding(
+        return Finding(
             status=Status.NOT_ENOUGH_DATA,
             n=total,
-            message=f"{total} labelled calls with {n_wrong:.0f} errors in {HISTORY_DAYS} days, "
+            message=f"{total} labelled calls with {n_wrong:.0f} errors in {window} days, "
             f"{params.min_labelled} with at least one error needed.",
         )
-        return
     human_cost = params.human_cost
     if human_cost is None:
         human_cost = (1 - gate) * float(costs.sum()) / n_wrong
@@ -98,22 +109,17 @@ def check(
     bins = _total_bins(n, correct)
     prices = expected_costs(bins, costs.sum(axis=0), gate=gate, human_cost=human_cost)
     told = (
-        f"A call costs {prices.now:.3f} at the gate {gate:g}, "
+        f"A call of {window} days costs {prices.now:.3f} at the gate {gate:g}, "
         f"{fitted.best.sum() / total:.3f} at the gate that other users' calls choose (of all: "
-        f"{prices.best_gate:g}), "
-        f"{prices.all_auto:.3f} all automatic, {prices.all_human:.3f} all by people and "
-        f"{fitted.recalibrated.sum() / total:.3f} recalibrated, with a review at {human_cost:.3g}"
+        f"{prices.best_gate:g}), {prices.all_auto:.3f} all automatic, {prices.all_human:.3f} all "
+        f"by people and {fitted.recalibrated.sum() / total:.3f} recalibrated, with a review at "
+        f"{human_cost:.3g}"
     )
-    yield _judge(feature, day, fitted, told, prices.best_gate, params)
+    return _judge(fitted, told, prices.best_gate, _evidence_sql(feature, day, window), params)
 
 
 def _judge(
-    feature: Feature,
-    day: date,
-    fitted: CrossFittedCosts,
-    told: str,
-    best_gate: float,
-    params: Params,
+    fitted: CrossFittedCosts, told: str, best_gate: float, evidence_sql: str, params: Params
 ) -> Finding:
     total = int(fitted.n.sum())
     saving = None
@@ -149,7 +155,7 @@ def _judge(
         "checking that error_costs still hold."
         if status is Status.WARN
         else "",
-        evidence_sql=_evidence_sql(feature, day),
+        evidence_sql=evidence_sql,
     )
 
 
@@ -187,12 +193,12 @@ def _total_bins(n: Floats, correct: Floats) -> ConfidenceBins:
     return ConfidenceBins(n.sum(axis=0), correct.sum(axis=0), nothing, nothing, nothing)
 
 
-def _evidence_sql(feature: Feature, day: date) -> str:
+def _evidence_sql(feature: Feature, day: date, window: int) -> str:
     return (
-        "select label, predicted_label, sum(n) as n, sum(sum_conf) / sum(n) as mean_confidence "
+        "select label, predicted_label, sum(n) as n, sum(sum_conf) / sum(n) as mean_confidence "  # noqa: S608
         "from summary__calibration "
         f"where feature_id = {literal(feature.id)} and labeller = 'truth' and k >= 0 "
-        f"and label <> predicted_label and day > date {literal(day)} - {HISTORY_DAYS} "
+        f"and label <> predicted_label and day > date {literal(day)} - {window} "
         f"and day <= date {literal(day)} "
         "group by label, predicted_label having sum(n) > 0 order by n desc, label, predicted_label "
         "limit 50"

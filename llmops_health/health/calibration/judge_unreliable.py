@@ -164,6 +164,7 @@ def _agreement(feature: Feature, day: date, pairs: _Pairs, segment: str, params:
     ac1 = _evidence.from_buckets(sums, ac1_from_sums, n, level=params.level)
     if ac1 is None:
         return _thin(pairs.total, segment, "but from too few users to tell")
+    ac1 = ac1.within(-1, 1)
     grid = np.bincount(pairs.judged * n_labels + pairs.other, pairs.n, n_labels**2)
     both = two_rater_agreement(grid.reshape(n_labels, n_labels))
     common = pairs.per_label(pairs.other)
@@ -284,6 +285,7 @@ def _order(
     same = _evidence.from_buckets(sums, ratio(0, 1), n, level=params.level)
     if same is None or not same.hi < params.min_consistency:
         return
+    same = same.within(0, 1)
     yield Finding(
         status=Status.WARN,
         n=pairs.total,
@@ -340,7 +342,7 @@ def _pairs(table: pl.DataFrame) -> _Pairs:
 
 def _evidence_sql(feature: Feature, day: date, pair: str) -> str:
     return (
-        "select judge, label, other_label, sum(n) as n from summary__judgements "
+        "select judge, label, other_label, sum(n) as n from summary__judgements "  # noqa: S608
         f"where feature_id = {literal(feature.id)} and pair = {literal(pair)} "
         f"and day > date {literal(day)} - {HISTORY_DAYS} and day <= date {literal(day)} "
         "group by judge, label, other_label order by n desc, judge, label, other_label limit 50"

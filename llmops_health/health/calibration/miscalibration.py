@@ -5,9 +5,10 @@ Why it matters
     is too high in one range and too low in another looks fine on average and routes both wrongly.
 How it is found
     The root mean squared gap of confidence and accuracy over 15 groups of equal size, without the
-    bias that binning adds, over the labels of people and outcomes of the last 28 days. Evidence
-    comes from drawing the outcomes that the stated confidences promise, with the calls of one user
-    counted as alike; where that alarms, the CORP miscalibration, which needs no bins, must agree.
+    bias that binning adds, over the labels of people and outcomes that became known in the last 7
+    and in the last 28 days; p-values are doubled for looking at both. Evidence comes from drawing
+    the outcomes that the stated confidences promise, with the calls of one user counted as alike;
+    where that alarms, the CORP miscalibration, which needs no bins, must agree.
     WARN from `max_rms_gap` on, FAIL from `fail_rms_gap` on. The expected calibration error is in
     the message because people ask for it; it decides nothing: 0.09 is normal for 200 good calls.
 How to mend it
@@ -49,11 +50,17 @@ from llmops_health.kernels.power import mde_proportion
 
 HISTORY_DAYS = 28
 
+_ALARMS = {Status.WARN, Status.FAIL}
+_FIRST_DRAWS = 199  # a p-value above 0.1 needs no more
+
 
 class Params(CheckParams):
     """Settings of this check."""
 
     window_days: int = Field(default=28, ge=7, le=28, description="Days of labels.")
+    recent_days: int = Field(
+        default=7, ge=3, le=28, description="Days of labels that show a sudden change."
+    )
     max_rms_gap: float = Field(
         default=0.05,
         gt=0,
@@ -72,8 +79,11 @@ class Params(CheckParams):
     min_labelled: int = Field(
         default=200, ge=30, description="Labelled calls: 13 in each of 15 groups."
     )
+    min_recent: int = Field(
+        default=120, ge=30, description="As min_labelled, for recent_days: 8 in each group."
+    )
     draws: int = Field(
-        default=1999, ge=99, description="Draws of the null; the smallest p is 1 / (draws + 1)."
+        default=3999, ge=99, description="Draws of the null; the smallest p is 1 / (draws + 1)."
     )
     min_deff: float = Field(
         default=1.2, ge=1, description="Least design effect; see overconfidence."
@@ -82,6 +92,15 @@ class Params(CheckParams):
         default=3.0, ge=1, description="Design effect where fewer than 10 buckets hold calls."
     )
     level: float = Field(default=0.95, gt=0, lt=1, description="Coverage of the interval.")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Judged:
+    bins: ConfidenceBins
+    gap: Interval
+    p_value: float
+    deff: float
+    n_days: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,43 +123,35 @@ def check(
     if labels.total < params.min_labelled:
         yield too_few(labels.total, params.min_labelled, params.window_days)
         return
-    yield _judge(feature, day, labels, params)
+    clustering = Clustering(labels, params.min_deff, params.unknown_deff)
+    judged = _judge(labels, params.window_days, clustering, day, params)
+    if labels.within(params.recent_days).total >= params.min_recent:
+        recent = _judge(labels, params.recent_days, clustering, day, params)
+        judged = min(
+            (one for one in (judged, recent) if _status(one, params) in _ALARMS),
+            key=lambda one: (_status(one, params) is not Status.FAIL, one.p_value),
+            default=judged,
+        )
+    yield _finding(feature, day, judged, params)
 
 
-def _judge(feature: Feature, day: date, labels: LabelledCalls, params: Params) -> Finding:
-    bins = labels.bins()
-    deff = Clustering(labels, params.min_deff, params.unknown_deff).deff(labels)
+def _judge(
+    labels: LabelledCalls, n_days: int, clustering: Clustering, day: date, params: Params
+) -> _Judged:
+    part = labels.within(n_days)
+    bins, deff = part.bins(), clustering.deff(part)
     gap = rms_gap_interval(bins, deff=deff, level=params.level)
-    p_value = _p_value(bins, deff, day, gap, params)
-    status = _status(bins, gap, p_value, deff, params)
-    worst = _worst_group(bins)
-    message = (
-        f"Confidence and accuracy are {gap.estimate:.3f} [{gap.lo:.3f}, {gap.hi:.3f}] apart (root "
-        f"mean square) over {labels.total} labels of {params.window_days} days, most at "
-        f"{worst.conf:.2f}, where {worst.accuracy:.2f} of {worst.n} are right; "
-        f"{params.max_rms_gap:.3f} is tolerated (ECE {ece_from_bins(bins):.3f}, CORP "
-        f"miscalibration {corp(bins).miscalibration:.4f})."
-    )
-    found = status in {Status.WARN, Status.FAIL}
-    return Finding(
-        status=status,
-        value=gap.estimate,
-        lo=gap.lo,
-        hi=gap.hi,
-        threshold=params.max_rms_gap,
-        unit="probability",
-        n=labels.total,
-        p_value=p_value,
-        message=f"Cannot tell: {message}" if status is Status.NOT_ENOUGH_DATA else message,
-        action="Refit the confidence on these labels and check it on newer ones." if found else "",
-        evidence_sql=_reliability_sql(feature, day, params.window_days) if found else "",
-    )
+    p_value = 2 * _p_value(bins, deff, day, gap, params)
+    return _Judged(bins, gap, min(1.0, p_value), deff, n_days)
 
 
 def _p_value(bins: ConfidenceBins, deff: float, day: date, gap: Interval, params: Params) -> float:
     rng = np.random.default_rng(day.toordinal())
+    p_value = miscalibration_null(bins, rng, draws=_FIRST_DRAWS, deff=deff)
+    if p_value > 0.1:
+        return p_value
     p_value = miscalibration_null(bins, rng, draws=params.draws, deff=deff)
-    if gap.estimate <= params.max_rms_gap or p_value > params.p_warn:
+    if gap.estimate <= params.max_rms_gap or 2 * p_value > params.p_warn:
         return p_value
     # Both must be rare: the larger of two p-values is one, whatever their dependence.
     return max(
@@ -148,18 +159,44 @@ def _p_value(bins: ConfidenceBins, deff: float, day: date, gap: Interval, params
     )
 
 
-def _status(
-    bins: ConfidenceBins, gap: Interval, p_value: float, deff: float, params: Params
-) -> Status:
+def _status(judged: _Judged, params: Params) -> Status:
+    gap, p_value = judged.gap, judged.p_value
     if gap.estimate >= params.fail_rms_gap and p_value <= params.p_fail:
         return Status.FAIL
     if gap.estimate > params.max_rms_gap and p_value <= params.p_warn:
         return Status.WARN
-    accuracy = float(bins.n_correct.sum() / bins.total)
+    accuracy = float(judged.bins.n_correct.sum() / judged.bins.total)
     # A gap of the tolerated size in every group is as visible as one of all calls together.
-    if mde_proportion(accuracy, bins.total, deff) > params.max_rms_gap:
+    if mde_proportion(accuracy, judged.bins.total, judged.deff) > params.max_rms_gap:
         return Status.NOT_ENOUGH_DATA
     return Status.PASS
+
+
+def _finding(feature: Feature, day: date, judged: _Judged, params: Params) -> Finding:
+    gap, bins = judged.gap, judged.bins
+    status = _status(judged, params)
+    worst = _worst_group(bins)
+    message = (
+        f"Confidence and accuracy are {gap.estimate:.3f} [{gap.lo:.3f}, {gap.hi:.3f}] apart (root "
+        f"mean square) over {bins.total:.0f} labels of {judged.n_days} days, most at "
+        f"{worst.conf:.2f}, where {worst.accuracy:.2f} of {worst.n} are right; "
+        f"{params.max_rms_gap:.3f} is tolerated (ECE {ece_from_bins(bins):.3f}, CORP "
+        f"miscalibration {corp(bins).miscalibration:.4f})."
+    )
+    found = status in _ALARMS
+    return Finding(
+        status=status,
+        value=gap.estimate,
+        lo=gap.lo,
+        hi=gap.hi,
+        threshold=params.max_rms_gap,
+        unit="probability",
+        n=round(bins.total),
+        p_value=judged.p_value,
+        message=f"Cannot tell: {message}" if status is Status.NOT_ENOUGH_DATA else message,
+        action="Refit the confidence on these labels and check it on newer ones." if found else "",
+        evidence_sql=_reliability_sql(feature, day, judged.n_days) if found else "",
+    )
 
 
 def _worst_group(bins: ConfidenceBins) -> _Group:

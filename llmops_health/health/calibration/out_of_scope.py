@@ -72,7 +72,7 @@ class Params(CheckParams):
     )
     min_calls: int = Field(default=100, ge=20, description="Sampled calls of the last 7 days.")
     min_weeks: int = Field(default=2, ge=2, description="Weeks of history before the last one.")
-    level: float = Field(default=0.98, gt=0, lt=1, description="Coverage of the intervals.")
+    level: float = Field(default=0.95, gt=0, lt=1, description="Coverage of the intervals.")
 
 
 def check(
@@ -225,8 +225,8 @@ def _by_topics(
         return Finding(
             status=Status.NOT_ENOUGH_DATA,
             n=n_now,
-            message=f"{why}; of new topics {n_now} calls in 7 days after {n_weeks} full weeks, "
-            f"{params.min_calls} after {params.min_weeks} needed.",
+            message=f"{why}; topics are known of {n_now} calls in 7 days and of {n_weeks} weeks "
+            f"before, {params.min_calls} and {params.min_weeks} needed.",
         )
     before = weeks[:-1].sum(axis=0)
     rise = _evidence.from_buckets(
@@ -302,7 +302,7 @@ def _weeks(table: pl.DataFrame, day: date, gate: float) -> Floats:
 
 def _labelled_sql(feature: Feature, day: date, gate: float, window: int) -> str:
     return (
-        "select c.call_id, c.started_at, c.predicted_label, c.confidence, l.labelled_at, "
+        "select c.call_id, c.started_at, c.predicted_label, c.confidence, l.labelled_at, "  # noqa: S608
         "l.labeller_kind from core__labels as l inner join core__calls as c "
         f"on l.call_id = c.call_id where c.feature_id = {literal(feature.id)} "
         f"and l.label = {literal(feature.out_of_scope_label)} "
@@ -315,7 +315,7 @@ def _labelled_sql(feature: Feature, day: date, gate: float, window: int) -> str:
 
 def _topics_sql(feature: Feature, day: date) -> str:
     return (
-        "select c.call_id, c.started_at, c.predicted_label, c.confidence, t.similarity "
+        "select c.call_id, c.started_at, c.predicted_label, c.confidence, t.similarity "  # noqa: S608
         "from summary__text_cells as t inner join core__calls as c on t.call_id = c.call_id "
         f"where t.feature_id = {literal(feature.id)} and t.cell = -1 "
         f"and c.confidence >= {literal(feature.confidence_gate)} "

@@ -8,14 +8,17 @@ How it is found
     known in the last 5 and in the last 28 days, whole and per predicted label. Evidence is the
     chance of so many errors if every call were right as often as it says, with the calls of one
     user counted as alike. FAIL when the gap exceeds `max_gap` and that chance is below `p_fail`,
-    WARN below `p_warn`; labels of one prediction are judged together (Benjamini-Hochberg).
+    WARN below `p_warn`. A predicted label must also be worse than its own earlier labels (63 days),
+    because rare labels of a well calibrated feature collect the errors of the others; all of them
+    are judged together (Benjamini-Hochberg).
 How to mend it
     Look at the surest wrong answers first: a label that changed its meaning needs a new prompt or
     new examples. Else refit the confidence on the newest labels, or raise the gate meanwhile.
 What it cannot see
-    Over- and underconfidence that cancel within a label (see `miscalibration`), calls that nobody
-    labels, and a judge's labels, which are not truth. Rows of run_kind unknown count as production
-    only where the feature logs no prod at all.
+    Over- and underconfidence that cancel (see `miscalibration`), a single predicted label that has
+    been overconfident for as long as there are labels, calls that nobody labels, and a judge's
+    labels, which are not truth. Rows of run_kind unknown count as production only where the
+    feature logs no prod at all.
 Source
     Guo et al. (2017), "On Calibration of Modern Neural Networks", arXiv:1706.04599.
 """
@@ -23,9 +26,10 @@ Source
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
+import numpy as np
 import polars as pl
 from pydantic import Field
 
@@ -38,7 +42,7 @@ from llmops_health.health.calibration._answers import (
     wrong_answers_sql,
 )
 from llmops_health.health.calibration._bins import LabelledCalls, labelled_calls
-from llmops_health.kernels.confidence_gap import ConfidenceGap, confidence_gap
+from llmops_health.kernels.confidence_gap import ConfidenceGap, confidence_gap, error_tail
 from llmops_health.kernels.multiplicity import benjamini_hochberg
 from llmops_health.kernels.power import mde_mean
 
@@ -104,7 +108,8 @@ def check(
     feature: Feature, day: date, summary__calibration: pl.DataFrame, params: Params
 ) -> Iterator[Finding]:
     """Yield the whole feature, then each predicted label that is overconfident."""
-    every = labelled_calls(summary__calibration, day).within(params.window_days)
+    history = labelled_calls(summary__calibration, day).within(HISTORY_DAYS)
+    every = history.within(params.window_days)
     refusal = cannot_answer(feature, every, params.window_days)
     if refusal:
         yield refusal
@@ -117,15 +122,32 @@ def check(
     whole = _judge(labels, clustering, params)
     yield _finding(feature, day, "", whole, whole.p_value, params)
     segments = [
-        (name, _judge(part, clustering, params))
-        for name, part in labels.by_predicted()
-        if part.total >= params.min_labelled
+        (name, _judge_rise(part, clustering, params))
+        for name, part in history.stated().by_predicted()
+        if part.within(params.window_days).total >= params.min_labelled
     ]
     adjusted = benjamini_hochberg([judged.p_value for _, judged in segments]).adjusted
     for (name, judged), p_value in zip(segments, adjusted, strict=True):
         finding = _finding(feature, day, name, judged, float(p_value), params)
         if finding.status in {Status.WARN, Status.FAIL}:
             yield finding
+
+
+def _judge_rise(history: LabelledCalls, clustering: Clustering, params: Params) -> _Judged:
+    """Judge one predicted label, which must also be worse than it was before the window."""
+    judged = _judge(history.within(params.window_days), clustering, params)
+    earlier = history.where(history.age >= judged.n_days)
+    if earlier.total < params.min_labelled:
+        return replace(judged, p_value=1.0)
+    before = confidence_gap(
+        earlier.bins(), earlier.bucket_sums(), deff=clustering.deff(earlier), level=params.level
+    )
+    now, deff = history.within(judged.n_days).bins().occupied(), judged.gap.deff
+    # The upper end: what a label may always have been is no rise.
+    usual = np.clip(1 - now.mean_conf + max(0.0, before.hi), 0, 1)
+    p_rise = error_tail(judged.gap.errors / deff, now.n / deff, usual)
+    share = params.recent_share if judged.n_days == params.recent_days else 1 - params.recent_share
+    return replace(judged, p_value=min(1.0, max(judged.p_value, p_rise / share)))
 
 
 def _judge(labels: LabelledCalls, clustering: Clustering, params: Params) -> _Judged:

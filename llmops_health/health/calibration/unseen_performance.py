@@ -107,7 +107,9 @@ def check(
         return
     if labelled.n.size == 0:
         yield Finding(
-            status=Status.NOT_APPLICABLE,
+            status=Status.NOT_ENOUGH_DATA
+            if feature.kind == "classifier"
+            else Status.NOT_APPLICABLE,
             n=int(traffic.now.sum()),
             message=f"No call with a confidence was labelled in {HISTORY_DAYS} days, so nothing "
             "tells what confidence means.",
@@ -231,6 +233,7 @@ def _audit(labelled: LabelledCalls, tolerated: float, params: Params) -> tuple[s
     audited = _evidence.from_buckets(sums, ratio(1, 0), sums[:, 0], level=params.level)
     if audited is None:
         return told, False
+    audited = audited.within(0, 1)
     return f"{told} [{audited.lo:.3f}, {audited.hi:.3f}]", audited.lo > tolerated
 
 
@@ -260,7 +263,7 @@ def _traffic(table: pl.DataFrame, day: date) -> _Traffic:
 
 def _evidence_sql(feature: Feature, day: date) -> str:
     return (
-        "select call_id, started_at, predicted_label, confidence from core__calls "
+        "select call_id, started_at, predicted_label, confidence from core__calls "  # noqa: S608
         f"where feature_id = {literal(feature.id)} and confidence is not null "
         f"and predicted_label is not null and day > date {literal(day)} - {WINDOW_DAYS} "
         f"and day <= date {literal(day)} order by confidence, call_id limit 50"

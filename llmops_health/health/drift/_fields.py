@@ -6,13 +6,14 @@ numbers are cut into sixths of their past. No test is made here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from math import log
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from llmops_health.health.drift import _seasons
@@ -22,6 +23,7 @@ from llmops_health.kernels.histograms import GAMMA, ZERO_BIN, bin_value, quantil
 REFERENCE_DAYS = 28
 REFERENCE_ENDS = 7
 REST = "(rest)"
+Parts = dict[str, pl.DataFrame]
 _NULL = "(null)"
 _N_CUTS = 6
 _STEP = log(GAMMA)
@@ -46,6 +48,8 @@ class Field:
 
     Attributes
     ----------
+    table, column
+        Where its rows are to be seen.
     counts : shape (n_days, n_values)
     fine : shape (n_days, n_places)
         The same on fine bins, for numbers; else `counts`.
@@ -55,6 +59,8 @@ class Field:
 
     name: str
     words: str
+    table: str
+    column: str
     scale: Scale
     labels: tuple[str, ...]
     counts: Floats
@@ -86,80 +92,106 @@ class Axis:
         return self.window(REFERENCE_DAYS, ago + REFERENCE_ENDS)
 
 
+def of_names(categories: pl.DataFrame, fields: Collection[str]) -> Parts:
+    """Split `summary__categories` into the known values of production, by field."""
+    rows = categories.filter(pl.col("field").is_in(fields) & (pl.col("value") != _NULL))
+    return _by_field(_seasons.production(rows))
+
+
+def of_numbers(histograms: pl.DataFrame, fields: Collection[str]) -> Parts:
+    """Split `summary__histograms` into the known values of production, by field."""
+    rows = histograms.filter(pl.col("field").is_in(fields) & (pl.col("k") >= ZERO_BIN))
+    return _by_field(_seasons.production(rows))
+
+
 def kinds(
-    table: pl.DataFrame, wanted: Sequence[tuple[str, str]], axis: Axis, *, value: str = "value"
+    parts: Parts,
+    wanted: Sequence[tuple[str, str]],
+    axis: Axis,
+    *,
+    table: str = "summary__categories",
 ) -> list[Field]:
-    """Lay out fields whose values are names.
+    """Lay out fields whose values are names; those that were never logged are left out.
 
     Parameters
     ----------
-    table
-        Columns day, field, n and the one called `value`.
+    parts
+        Rows by field, with columns day, value, n.
     wanted
         Fields with the words for them.
+    table
+        Name of the table they are from.
     """
-    parts = _by_field(table)
     fields = []
     for name, words in wanted:
         rows = parts.get(name)
         if rows is None:
             continue
-        known = rows.filter(pl.col(value) != _NULL)
-        if known.is_empty():
-            continue
-        labels, daily = _matrix(known, known[value].to_list(), axis)
+        labels, daily = _matrix(rows, rows["value"].to_list(), axis)
         kept = _that_matter(daily, axis)
         counts = np.column_stack([daily[:, kept], daily[:, ~kept].sum(axis=1)])
-        named = (*(label for label, keep in zip(labels, kept, strict=True) if keep), REST)
-        fields.append(Field(name, words, Scale.KIND, named, counts, counts, np.empty(0)))
+        named = (*(str(label) for label in labels[kept]), REST)
+        fields.append(
+            Field(name, words, table, name, Scale.KIND, named, counts, counts, np.empty(0))
+        )
     return fields
 
 
 def rate(
-    table: pl.DataFrame, field: str, values: Sequence[str], axis: Axis, name: str, words: str
+    parts: Parts, column: str, values: Sequence[str], axis: Axis, name: str, words: str
 ) -> list[Field]:
-    """Lay out the share of `values` in a field; no field where it was never logged."""
-    known = table.filter((pl.col("field") == field) & (pl.col("value") != _NULL))
-    if known.is_empty():
+    """Lay out the share of `values` in a field of names; none where it was never logged."""
+    rows = parts.get(column)
+    if rows is None:
         return []
-    hits = known["value"].is_in(list(values)).to_numpy().astype(np.int64)
-    index = _seasons.day_index(known["day"], axis.day, axis.n_days)
-    counts = _seasons.daily_sums(index, 1 - hits, known["n"].to_numpy(), (axis.n_days, 2))
-    return [Field(name, words, Scale.RATE, (words, "other"), counts, counts, np.empty(0))]
+    hits = np.isin(rows["value"].to_list(), values)
+    return _rate(rows, hits, axis, (name, words, "summary__categories", column))
 
 
-def numbers(
-    table: pl.DataFrame, wanted: Sequence[tuple[str, str, Scale]], axis: Axis
+def rate_above_zero(parts: Parts, column: str, axis: Axis, name: str, words: str) -> list[Field]:
+    """Lay out the share of calls where a number is above zero; none where it was never logged."""
+    rows = parts.get(column)
+    if rows is None:
+        return []
+    hits = rows["k"].to_numpy() > ZERO_BIN
+    return _rate(rows, hits, axis, (name, words, "core__calls", column))
+
+
+def _rate(
+    rows: pl.DataFrame, hits: Flags, axis: Axis, names: tuple[str, str, str, str]
 ) -> list[Field]:
+    index = _seasons.day_index(rows["day"], axis.day, axis.n_days)
+    codes = (~hits).astype(np.int64)
+    counts = _seasons.daily_sums(index, codes, rows["n"].to_numpy(), (axis.n_days, 2))
+    return [Field(*names, Scale.RATE, (names[1], "other"), counts, counts, np.empty(0))]
+
+
+def numbers(parts: Parts, wanted: Sequence[tuple[str, str, Scale]], axis: Axis) -> list[Field]:
     """Lay out fields of `summary__histograms`, cut into sixths of their reference."""
-    parts = _by_field(table)
     fields = []
     for name, words, scale in wanted:
         rows = parts.get(name)
         if rows is None:
             continue
-        known = rows.filter(pl.col("k") >= ZERO_BIN)
-        if known.is_empty():
-            continue
-        bins, fine = _matrix(known, known["k"].to_numpy().astype(np.int64), axis)
+        bins, fine = _matrix(rows, rows["k"].to_numpy().astype(np.int64), axis)
         past = fine[axis.reference()].sum(axis=0)
-        if past.sum() <= 0:
-            continue
-        cuts = quantile_bins(bins, past, _N_CUTS)
+        cuts = quantile_bins(bins, past if past.any() else fine.sum(axis=0), _N_CUTS)
         cell = np.searchsorted(cuts, bins, side="left")
         counts = np.zeros((axis.n_days, len(cuts) + 1))
         np.add.at(counts.T, cell, fine.T)
         places = _positions(bins, scale)
-        fields.append(Field(name, words, scale, _ranges(cuts), counts, fine, places))
+        fields.append(
+            Field(name, words, "core__calls", name, scale, _ranges(cuts), counts, fine, places)
+        )
     return fields
 
 
-def _by_field(table: pl.DataFrame) -> dict[str, pl.DataFrame]:
+def _by_field(table: pl.DataFrame) -> Parts:
     parts = table.partition_by("field", as_dict=True)
     return {str(key[0]): rows for key, rows in parts.items()}
 
 
-def _matrix(rows: pl.DataFrame, values: list[str] | Ints, axis: Axis) -> tuple[Ints, Floats]:
+def _matrix(rows: pl.DataFrame, values: npt.ArrayLike, axis: Axis) -> tuple[Ints, Floats]:
     distinct, codes = np.unique(values, return_inverse=True)
     index = _seasons.day_index(rows["day"], axis.day, axis.n_days)
     shape = (axis.n_days, len(distinct))

@@ -131,7 +131,14 @@ def _move(sums: Sums, before: Sums, axis: Axis, days: int, floor: float) -> Move
 
 
 def _lasts(x: Floats, n: Floats, level: float) -> bool:
-    """Whether every day of two, or a week without its worst day, is at or above a level."""
+    """Whether every day of two, or a week without its worst day, is at or above a level.
+
+    And at half of the window's own: chance lifts a rare error's share above the level on the day
+    next to an outage.
+    """
+    if n.sum() <= 0:
+        return False
+    level = max(level, 0.5 * float(x.sum() / n.sum()))
     if len(n) < 7:
         return bool((x >= level * n).all() and (n > 0).all())
     worst = int(np.argmax(x - level * n))

@@ -61,7 +61,7 @@ class Params(CheckParams):
         default=0.02, gt=0, le=1, description="Share of duplicates; half of it is common on retry."
     )
     max_p: float = Field(
-        default=1e-3, gt=0, lt=1, description="Evidence, and no such hole in 4 weeks before."
+        default=2e-3, gt=0, lt=1, description="Evidence, and no such hole in 4 weeks before."
     )
     min_history_days: int = Field(
         default=14, ge=14, description="Days since the first call: two of each weekday."

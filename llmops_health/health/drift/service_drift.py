@@ -196,16 +196,14 @@ def _timings(latency: pl.DataFrame, axis: Axis) -> dict[str, Timings]:
     return {field: Timings.of(rows, field, axis) for field in ("latency_ms", "ttft_ms")}
 
 
-def _has_reference(
-    rows: np.ndarray[tuple[int], np.dtype[np.float64]], axis: Axis, p: Params
-) -> bool:
+def _has_reference(rows: Floats, axis: Axis, p: Params) -> bool:
     return int((rows[axis.reference()] > 0).sum()) >= p.min_reference_days
 
 
 def _durations(timings: dict[str, Timings], axis: Axis, params: Params) -> Iterator[_Measure]:
     for field, q in _DURATIONS:
         one = timings[field]
-        rows = np.bincount(one.index, one.n, minlength=axis.n_days)
+        rows = np.bincount(one.index, one.n, axis.n_days).astype(np.float64)
         if not _has_reference(rows, axis, params):
             continue
         found = (
@@ -336,8 +334,11 @@ def _isolated_cost(rates: pl.DataFrame, day: date) -> str:
     n, total = int(rows["n"].sum()), float(rows["sum_x"].sum())
     if not n:
         return ""
-    calls = "one call" if n == 1 else f"{n} calls together"
-    return f"; {calls} cost {total:,.2f} USD, over 100 times the usual, and is left out of the mean"
+    calls, verb = ("one call", "is") if n == 1 else (f"{n} calls together", "are")
+    return (
+        f"; {calls} cost {total:,.2f} USD, over 100 times the usual, and {verb} left out of the "
+        "mean"
+    )
 
 
 def _number(value: float, unit: str) -> str:

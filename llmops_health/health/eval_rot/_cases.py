@@ -1,4 +1,4 @@
-"""Which eval cases were in a suite on a day, and where they lie in the traffic. Nothing is judged."""
+"""Which eval cases were in a suite on a day, and where traffic lies. Nothing is judged."""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ def live(cases: pl.DataFrame, day: date) -> pl.DataFrame:
     A case without `added_at` has always been there.
     """
     added, retired = pl.col("added_at").dt.date(), pl.col("retired_at").dt.date()
-    return cases.filter(
-        (added.is_null() | (added <= day)) & (retired.is_null() | (retired > day))
-    )
+    return cases.filter((added.is_null() | (added <= day)) & (retired.is_null() | (retired > day)))
 
 
 def cases_per_cell(cases: pl.DataFrame, n_cells: int) -> Floats:

@@ -124,7 +124,7 @@ def check(
         return
     age = pl.lit(day).sub(pl.col("day")).dt.total_days()
     runs, ratings = runs.with_columns(age=age), ratings.with_columns(age=age)
-    windows = _pairs_of_windows(runs["age"].max(), ratings["age"].max())
+    windows = _pairs_of_windows(_oldest(runs), _oldest(ratings))
     level = 1 - (1 - params.level) / max(len(windows), 1)
     judged = [
         window
@@ -153,6 +153,10 @@ def _pairs_of_windows(runs_since: int, ratings_since: int) -> list[tuple[int, in
     return [pair for pair, days in zip(pairs, needed, strict=True) if pair[1] >= days]
 
 
+def _oldest(rows: pl.DataFrame) -> int:
+    return int(rows["age"].to_numpy().max())
+
+
 def _contrast(
     runs: pl.DataFrame,
     ratings: pl.DataFrame,
@@ -162,16 +166,14 @@ def _contrast(
     params: Params,
 ) -> _Window | None:
     age = pl.col("age")
-    sides = (age < after_days, (age >= after_days) & (age < after_days + before_days))
-    score = _score_change(*(runs.filter(side) for side in sides), params)
-    satisfaction = _satisfaction_change(*(ratings.filter(side) for side in sides), params)
+    after, before = age < after_days, age.is_between(after_days, after_days + before_days - 1)
+    score = _score_change(runs.filter(after), runs.filter(before), params)
+    satisfaction = _satisfaction_change(ratings.filter(after), ratings.filter(before), params)
     if score is None or satisfaction is None:
         return None
     rise = score.after - score.before
     fall = satisfaction.after - satisfaction.before
-    gap = planned_contrast(
-        fall, satisfaction.se, rise, score.se, level=level, df=satisfaction.df
-    )
+    gap = planned_contrast(fall, satisfaction.se, rise, score.se, level=level, df=satisfaction.df)
     beyond = planned_contrast(params.min_gap_pp, 0.0, gap.estimate, gap.se, df=satisfaction.df)
     alone = planned_contrast(0.0, 0.0, fall, satisfaction.se, level=level, df=satisfaction.df)
     return _Window(after_days, before_days, gap, beyond.p_rise, alone.hi, score, satisfaction)
@@ -210,7 +212,10 @@ def _satisfaction_change(
     if common.is_empty():
         return None
     sums = np.concatenate(
-        [_sums(side.join(common, on=kinds, nulls_equal=True), len(common)) for side in (before, after)],
+        [
+            _sums(side.join(common, on=kinds, nulls_equal=True), len(common))
+            for side in (before, after)
+        ],
         axis=2,
     )
     clusters = [effective_clusters(sums[:, :, at].sum(axis=1)) for at in (0, 2)]
@@ -235,7 +240,7 @@ def _sums(side: pl.DataFrame, n_kinds: int) -> Floats:
     flat = side["bucket"].to_numpy() * n_kinds + side["kind"].to_numpy()
     size = _N_BUCKETS * n_kinds
     columns = [np.bincount(flat, side[of].to_numpy(), size) for of in ("n", "sum_score")]
-    return np.stack(columns, axis=1).reshape(_N_BUCKETS, n_kinds, 2)
+    return np.stack(columns, axis=1).reshape(_N_BUCKETS, n_kinds, 2).astype(np.float64)
 
 
 def _means(totals: Floats) -> tuple[Floats, Floats]:
@@ -317,7 +322,7 @@ def _evidence(feature: Feature, day: date, window: _Window) -> str:
         f"and {literal(day)}::date"
     )
     return (
-        "select day, 'satisfaction' as what, sum(sum_score) / sum(n) as mean_score, "
+        "select day, 'satisfaction' as what, sum(sum_score) / sum(n) as mean_score, "  # noqa: S608 - literals only
         f"sum(n)::bigint as n from summary__satisfaction where {where} "
         "and (source_kind is null or source_kind in ('HUMAN', 'USER_IMPLICIT')) group by day "
         "union all select day, 'eval score' as what, avg(score) as mean_score, "

@@ -212,7 +212,7 @@ def _finding(feature: Feature, day: date, stale: str, churn: _Churn, params: Par
 def _evidence(feature: Feature, day: date) -> str:
     first = day - timedelta(days=HISTORY_DAYS - 1)
     return (
-        "select date_trunc('week', day)::date as week, cell, sum(n)::bigint as n "
+        "select date_trunc('week', day)::date as week, cell, sum(n)::bigint as n "  # noqa: S608 - literals only
         f"from summary__cells where feature_id = {literal(feature.id)} "
         f"and day between {literal(first)}::date and {literal(day)}::date "
         "group by week, cell order by week desc, n desc, cell limit 500"

@@ -7,8 +7,8 @@ How it is found
     Every sampled production input and every eval case lies in a cell of meaning. Coverage is the
     share of the inputs of the last 7 days in cells that hold `min_cases` cases; an input far from
     every known topic is not covered. It is compared with the 28 days of traffic at the start of
-    the history and the suite of that time, adjusted by how much a random sample as large as the
-    suite could cover then and now. The interval is a jackknife over buckets of users.
+    the history and the suite of that time, adjusted by how much of the known topics a random
+    suite of its size could cover then and now. The interval is a jackknife over buckets of users.
     WARN when the whole interval of the fall lies above `warn_drop_pp`, FAIL above `max_drop_pp`.
     The fall must also hold without the day that adds most to it, so that one mailing is no alarm.
     Coverage below `min_coverage` with its interval is a FAIL where it was higher before and a WARN
@@ -141,13 +141,13 @@ def check(
     n_eval = cases_per_cell(cases, n_cells)
     week = cell_mass_coverage(now, n_eval, params.min_cases, level=params.level)
     ceiling = coverage_ceiling(now, len(cases), params.min_cases)
-    fall = _fall(traffic, known, n_eval, ceiling, day, params)
+    fall = _fall(traffic, known, n_eval, day, params)
     score = _bounds(cases, summary__eval_items, now, n_cells)
     yield _finding(feature, day, week, ceiling, fall, score, params)
 
 
 def _fall(
-    traffic: Traffic, known: pl.DataFrame, n_eval: Floats, ceiling: float, day: date, params: Params
+    traffic: Traffic, known: pl.DataFrame, n_eval: Floats, day: date, params: Params
 ) -> _Fall | None:
     """Compare the week with the oldest weeks there are, or return None where these are too few."""
     n_days = int(traffic.age.max()) + 1
@@ -161,21 +161,20 @@ def _fall(
     covers_now = n_eval >= params.min_cases
     covers_then = covers_now | (cases_per_cell(cases_then, n_cells) >= params.min_cases)
     n_cases = int(n_eval.sum())
-    ceiling_then = coverage_ceiling(then, n_cases, params.min_cases)
-    adjust = min(1.0, ceiling / ceiling_then) if ceiling_then > 0 else 1.0
     daily = np.stack([traffic.counts(range(age, age + 1), n_cells) for age in range(_WINDOW_DAYS)])
+    week = daily.sum(axis=0)
+    adjust = _ceiling(week, n_cases, params) / _ceiling(then, n_cases, params)
     uncovered = daily[:, :, ~covers_now].sum(axis=(1, 2))
     worst = int(uncovered.argmax())
 
     def pp(totals: Floats) -> Floats:
         covered_then, n_then, covered, n = np.moveaxis(totals, -1, 0)
-        return 100 * (adjust * covered_then / n_then - covered / n)
+        return np.asarray(100 * (min(adjust, 1.0) * covered_then / n_then - covered / n))
 
     def sums(week: Floats) -> Floats:
         columns = (then[:, covers_then], then, week[:, covers_now], week)
         return np.stack([column.sum(axis=1) for column in columns], axis=1)
 
-    week = daily.sum(axis=0)
     found = bucket_jackknife(sums(week), pp, level=params.level)
     others = sums(week - daily[worst])
     without_worst = float(pp(others.sum(axis=0))) if others[:, 3].any() else 0.0
@@ -187,6 +186,14 @@ def _fall(
         ).p_rise
     before = float(then[:, covers_then].sum() / then.sum())
     return _Fall(before, Interval(found.estimate, found.lo, found.hi), without_worst, p_value)
+
+
+def _ceiling(counts: Floats, n_cases: int, params: Params) -> float:
+    """Return what a random suite covers of the known topics: a new topic is not bad luck."""
+    old_topics = counts[:, :-1]
+    if not old_topics.any() or n_cases < params.min_cases:
+        return 1.0
+    return coverage_ceiling(old_topics, n_cases, params.min_cases)
 
 
 def _bounds(cases: pl.DataFrame, items: pl.DataFrame, now: Floats, n_cells: int) -> str:
@@ -217,7 +224,7 @@ def _finding(
 ) -> Finding:
     message = (
         f"Eval cases cover {week.estimate:.1%} [{week.lo:.1%}, {week.hi:.1%}] of the last 7 days' "
-        f"inputs, a random suite of that size would {ceiling:.1%}{score}"
+        f"inputs, a random suite of that size would cover {ceiling:.1%}{score}"
     )
     is_low = week.hi < params.min_coverage * ceiling
     status = Status.WARN if is_low else Status.PASS
@@ -227,8 +234,8 @@ def _finding(
         message += "; for a comparison with earlier weeks the history is too short"
     else:
         message += (
-            f"; that is {fall.fall.estimate:+.1f} pp [{fall.fall.lo:+.1f}, {fall.fall.hi:+.1f}] "
-            f"less than before ({fall.before:.1%})"
+            f"; from {fall.before:.1%} before, it fell by {fall.fall.estimate:.1f} pp "
+            f"[{fall.fall.lo:.1f}, {fall.fall.hi:.1f}]"
         )
         status = _judge(status, fall, params)
     is_alarm = status in (Status.WARN, Status.FAIL)
@@ -264,7 +271,7 @@ def _judge(level: Status, fall: _Fall, params: Params) -> Status:
 def _evidence(feature: Feature, day: date) -> str:
     first = day - timedelta(days=_WINDOW_DAYS - 1)
     return (
-        "select traffic.cell, count(*) as n_inputs, avg(traffic.similarity) as mean_similarity, "
+        "select traffic.cell, count(*) as n_inputs, avg(traffic.similarity) as mean_similarity, "  # noqa: S608 - literals only
         "min(contents.text) as an_input from summary__text_cells as traffic "
         "left join core__contents as contents on traffic.input_sha256 = contents.sha256 "
         f"where traffic.feature_id = {literal(feature.id)} "

@@ -10,9 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+import duckdb
 import numpy as np
 import polars as pl
 from scipy.special import expit
+
+from llmops_health import sqlfiles
 
 LAST_DAY = date(2026, 3, 29)
 LABELS = ("oos", "billing", "refund", "cancel", "delivery", "account")
@@ -142,3 +145,22 @@ def _counted(calls: pl.DataFrame, by: list[str], **sums: pl.Expr) -> pl.DataFram
         .group_by("day", "feature_id", *by, maintain_order=True)
         .agg(n=pl.len().cast(pl.Int64), **{name: e.sum() for name, e in sums.items()})
     )
+
+
+def run_evidence(query: str) -> list[str]:
+    """Run a finding's query on empty tables of the stored columns; return the result's columns."""
+    con = duckdb.connect()
+    columns = {file.table: file.columns for file in sqlfiles.load()}
+    columns["summary__text_cells"] = {
+        "day": "date",
+        "feature_id": "varchar",
+        "call_id": "varchar",
+        "input_sha256": "varchar",
+        "cell": "integer",
+        "similarity": "double",
+    }
+    for table, types in columns.items():
+        if table in query:
+            listed = ", ".join(f'"{name}" {kind}' for name, kind in types.items())
+            con.execute(f"create table {table} ({listed})")
+    return con.sql(query).columns

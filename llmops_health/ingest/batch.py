@@ -1,0 +1,195 @@
+"""One group of files on its way in: read, its refused rows found, entered; or read one by one.
+
+A file that DuckDB cannot read is copied as far as it can be, and read again; what is wrong with it
+as a whole becomes a reject of row 0.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from llmops_health.config import Config, ConfigError, Source
+from llmops_health.contract import Table
+from llmops_health.ingest import enter, persons, quarantine, statement
+from llmops_health.ingest.enter import FileReport
+from llmops_health.ingest.expressions import ExpressionError
+from llmops_health.ingest.files import Found
+from llmops_health.ingest.quarantine import Reject
+from llmops_health.storage import contents
+from llmops_health.storage.warehouse import Warehouse, memory
+
+UNREADABLE = (
+    duckdb.InvalidInputException,
+    duckdb.IOException,
+    duckdb.ConversionException,
+    duckdb.OutOfRangeException,
+    duckdb.InvalidTypeException,
+    duckdb.SerializationException,
+)
+MEMORY_LIMIT = "1200MB"
+
+
+@dataclass(slots=True)
+class Batch:
+    """One group of files of one source."""
+
+    config: Config
+    index: int
+    source: Source
+    table: Table
+    mapping: str
+    warehouse: Warehouse
+    read_as: dict[Path, Path] = field(default_factory=dict)
+    wrong: dict[Path, str] = field(default_factory=dict)
+
+    def land(self, group: list[Found]) -> list[FileReport]:
+        """Read the group; where that fails, its files one by one, each repaired if it can be."""
+        try:
+            return self._read_and_enter(group)
+        except ExpressionError as error:
+            path = ("sources", self.index, "columns", error.column)
+            raise ConfigError([self.config.origin.problem(path, str(error))]) from None
+        except UNREADABLE as error:
+            if len(group) > 1:
+                return [report for file in group for report in self.land([file])]
+            return self._land_repaired(group[0], str(error).splitlines()[0])
+        finally:
+            for file in group:
+                if copy := self.read_as.pop(file.path, None):
+                    copy.unlink(missing_ok=True)
+
+    def _land_repaired(self, file: Found, said: str) -> list[FileReport]:
+        if self.source.format != "parquet" and file.path not in self.read_as:
+            copy = self.warehouse.staging / f"repaired-{uuid.uuid4().hex}.{self.source.format}"
+            self.read_as[file.path] = copy
+            wrong = quarantine.repair(file.path, copy)
+            if wrong:
+                self.wrong[file.path] = wrong
+            return self.land([file])
+        self.wrong.setdefault(file.path, f"cannot be read as {self.source.format}: {said}")
+        return self._enter([file], {file.path: self._first_id(file)}, None, {})
+
+    def _read_and_enter(self, group: list[Found]) -> list[FileReport]:
+        for file in group:
+            self._plain_copy(file)
+        first = self._first_id()
+        ids = {file.path: first + i for i, file in enumerate(group)}
+        readable = [f for f in group if not quarantine.is_blank(f.path)]
+        if not readable:
+            return self._enter(group, ids, None, {})
+        connection = open_reader(self.config, self.warehouse)
+        try:
+            made = statement.build(
+                connection,
+                self.table,
+                {self._read_path(f): ids[f.path] for f in readable},
+                self.source.format,
+                self.source.columns,
+                self.config.privacy.content,
+            )
+            staged = contents.stage(connection, self.warehouse, made, uuid.uuid4().hex[:12])
+            rejects = self._rejects(connection, readable, ids, staged)
+        finally:
+            connection.close()
+        return self._enter(group, ids, staged, rejects)
+
+    def _rejects(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        group: list[Found],
+        ids: dict[Path, int],
+        staged: contents.Staged,
+    ) -> dict[Path, list[Reject]]:
+        faulty = connection.execute(
+            f"select distinct file_id from {staged.rows()} where fault is not null"
+        ).fetchall()
+        split = self._unsplit_rows(connection) if self.source.format == "csv" else []
+        rejects: dict[Path, list[Reject]] = {}
+        for file in group:
+            refused = list(split)
+            if (ids[file.path],) in faulty:
+                refused += self._refused_rows(connection, self._read_path(file), split)
+            rejects[file.path] = sorted(refused, key=lambda reject: reject.row_number)
+        return rejects
+
+    def _unsplit_rows(self, connection: duckdb.DuckDBPyConnection) -> list[Reject]:
+        rows = connection.execute(
+            "select line, any_value(coalesce(column_name, '')), any_value(csv_line),"
+            " any_value(error_message) from csv_rejects group by line"
+        ).fetchall()
+        return [
+            Reject(line, column, quarantine.shown(value or ""), reason.rstrip())
+            for line, column, value, reason in rows
+        ]
+
+    def _refused_rows(
+        self, connection: duckdb.DuckDBPyConnection, path: Path, split: list[Reject]
+    ) -> list[Reject]:
+        # Rows come in the order of the file only where DuckDB is told to keep it.
+        connection.execute("set preserve_insertion_order = true")
+        numbered = statement.build(
+            connection,
+            self.table,
+            {path: 0},
+            self.source.format,
+            self.source.columns,
+            "none",
+            numbered=True,
+        )
+        rows = connection.execute(
+            f"select {statement.ROW_NUMBER}, fault from ({numbered.select})"
+            f" where fault is not null order by {statement.ROW_NUMBER}"
+        ).fetchall()
+        match self.source.format:
+            case "jsonl":
+                return quarantine.locate_lines(path, rows)
+            case "csv":
+                dialect = readers.csv_dialect(connection, path)
+                lines = {reject.row_number for reject in split}
+                return quarantine.locate_records(path, rows, dialect, lines)
+            case _:
+                return [quarantine.from_fault(number + 1, fault) for number, fault in rows]
+
+    def _enter(
+        self,
+        group: list[Found],
+        ids: dict[Path, int],
+        staged: contents.Staged | None,
+        rejects: dict[Path, list[Reject]],
+    ) -> list[FileReport]:
+        for file in group:
+            if wrong := self.wrong.pop(file.path, None):
+                rejects.setdefault(file.path, []).append(Reject(0, "", "", wrong))
+        entry = enter.Entry(self.table, group, ids, rejects, self.mapping)
+        return enter.enter(self.warehouse, entry, staged)
+
+    def _plain_copy(self, file: Found) -> None:
+        if self.source.format == "jsonl" and file.path not in self.read_as:
+            if quarantine.has_byte_order_mark(file.path):
+                copy = self.warehouse.staging / f"repaired-{uuid.uuid4().hex}.jsonl"
+                self.read_as[file.path] = copy
+                quarantine.repair(file.path, copy)
+
+    def _read_path(self, file: Found) -> Path:
+        return self.read_as.get(file.path, file.path)
+
+    def _first_id(self) -> int:
+        with self.warehouse.read() as connection:
+            row = connection.execute(
+                "select coalesce(max(file_id), 0) + 1 from landed__files"
+            ).fetchone()
+        return int(row[0]) if row else 1
+
+
+def open_reader(config: Config, warehouse: Warehouse) -> duckdb.DuckDBPyConnection:
+    """Open a connection that reads files: bounded memory, and `person(id)` with its key."""
+    connection = memory()
+    given = config.privacy.user_id_key.get_secret_value()
+    persons.install(connection, persons.key_of(given, warehouse.work))
+    connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
+    connection.execute(f"set temp_directory = '{str(warehouse.staging).replace(chr(39), chr(39) * 2)}'")
+    return connection
