@@ -17,7 +17,7 @@ ROOT = Path(llmops_health.__file__).parent
 OURS = "llmops_health"
 MAY_IMPORT = {
     "kernels": {"numpy", "scipy", f"{OURS}.kernels"},
-    "health": {"numpy", "polars", "pydantic", *(f"{OURS}.{name}" for name in
+    "health": {"numpy", "polars", "pydantic", "scipy.special", *(f"{OURS}.{name}" for name in
                ("kernels", "findings", "config", "health"))},
     "contract.py": set(),
     "sqlfiles.py": set(),

@@ -14,10 +14,11 @@ import duckdb
 
 from llmops_health.config import Config, ConfigError, Source
 from llmops_health.contract import Table
-from llmops_health.ingest import enter, persons, quarantine, statement
+from llmops_health.ingest import enter, persons, quarantine, readers, statement
+from llmops_health.ingest.coerce import literal
 from llmops_health.ingest.enter import FileReport
 from llmops_health.ingest.expressions import ExpressionError
-from llmops_health.ingest.files import Found
+from llmops_health.ingest.files import Found, State
 from llmops_health.ingest.quarantine import Reject
 from llmops_health.storage import contents
 from llmops_health.storage.warehouse import Warehouse, memory
@@ -71,13 +72,12 @@ class Batch:
                 self.wrong[file.path] = wrong
             return self.land([file])
         self.wrong.setdefault(file.path, f"cannot be read as {self.source.format}: {said}")
-        return self._enter([file], {file.path: self._first_id(file)}, None, {})
+        return self._enter([file], self._ids([file]), None, {})
 
     def _read_and_enter(self, group: list[Found]) -> list[FileReport]:
         for file in group:
             self._plain_copy(file)
-        first = self._first_id()
-        ids = {file.path: first + i for i, file in enumerate(group)}
+        ids = self._ids(group)
         readable = [f for f in group if not quarantine.is_blank(f.path)]
         if not readable:
             return self._enter(group, ids, None, {})
@@ -141,8 +141,8 @@ class Batch:
             numbered=True,
         )
         rows = connection.execute(
-            f"select {statement.ROW_NUMBER}, fault from ({numbered.select})"
-            f" where fault is not null order by {statement.ROW_NUMBER}"
+            f"select {readers.ROW_NUMBER}, fault from ({numbered.select})"
+            f" where fault is not null order by {readers.ROW_NUMBER}"
         ).fetchall()
         match self.source.format:
             case "jsonl":
@@ -177,12 +177,17 @@ class Batch:
     def _read_path(self, file: Found) -> Path:
         return self.read_as.get(file.path, file.path)
 
-    def _first_id(self) -> int:
+    def _ids(self, group: list[Found]) -> dict[Path, int]:
         with self.warehouse.read() as connection:
             row = connection.execute(
                 "select coalesce(max(file_id), 0) + 1 from landed__files"
             ).fetchone()
-        return int(row[0]) if row else 1
+        first = int(row[0]) if row else 1
+        return {
+            # A file that grew stays the file it was.
+            file.path: file.known.file_id if file.known and file.state is State.GROWN else first + i
+            for i, file in enumerate(group)
+        }
 
 
 def open_reader(config: Config, warehouse: Warehouse) -> duckdb.DuckDBPyConnection:
@@ -191,5 +196,5 @@ def open_reader(config: Config, warehouse: Warehouse) -> duckdb.DuckDBPyConnecti
     given = config.privacy.user_id_key.get_secret_value()
     persons.install(connection, persons.key_of(given, warehouse.work))
     connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
-    connection.execute(f"set temp_directory = '{str(warehouse.staging).replace(chr(39), chr(39) * 2)}'")
+    connection.execute(f"set temp_directory = {literal(str(warehouse.staging))}")
     return connection

@@ -118,7 +118,7 @@ def _texts_of_former(warehouse: Warehouse, entry: Entry) -> dict[str, str | None
 def _forget(connection: duckdb.DuckDBPyConnection, entry: Entry, batch: int) -> None:
     """Drop the record of a file that is read again, and its rows where it is read differently.
 
-    Rows of a file that only grew move to its new record: what it repeats is no duplicate.
+    Rows of a file that only grew stay: what it repeats is no duplicate.
     """
     table = entry.table
     for file in entry.group:
@@ -133,11 +133,6 @@ def _forget(connection: duckdb.DuckDBPyConnection, entry: Entry, batch: int) -> 
             )
             connection.execute(
                 f"delete from landed__{table.name} where file_id = ?", [known.file_id]
-            )
-        elif file.state is State.GROWN:
-            connection.execute(
-                f"update landed__{table.name} set file_id = ? where file_id = ?",
-                [entry.ids[file.path], known.file_id],
             )
         if file.state in _READ_AGAIN:
             for name in ("landed__files", "landed__rejects"):
@@ -169,7 +164,7 @@ def _enter_rows(
         f" select {ROW_KEY} from {landed} where {ROW_KEY} in (select {ROW_KEY} from {good})"
     )
     [(n_met,)] = connection.execute("select count(*) from met").fetchall()
-    alone = f"(select * from {good} where {ROW_KEY} not in (from met))" if n_met else good
+    alone = f"(select * from {good} anti join met using ({ROW_KEY}))" if n_met else good
     connection.execute(f"create temp view fresh as select {columns} from {alone}")
     again: dict[int, int] = {}
     if n_met:

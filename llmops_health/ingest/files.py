@@ -67,13 +67,14 @@ def compare(path: Path, known: Sequence[Known], mapping_sha256: str) -> Found:
     found = Found(path, stat.st_size, stat.st_mtime_ns, digest, State.NEW, mine)
     if mine and mine.sha256 == digest:
         state = State.SAME if mine.mapping_sha256 == mapping_sha256 else State.REMAPPED
-        return _as(found, state, mine)
+        return as_state(found, state, mine)
     if mine and mine.n_bytes < stat.st_size and sha256_of(path, mine.n_bytes) == mine.sha256:
-        return _as(found, State.GROWN, mine)
+        grown = mine.mapping_sha256 == mapping_sha256
+        return as_state(found, State.GROWN if grown else State.REMAPPED, mine)
     twin = next(
         (k for k in known if k.sha256 == digest and k.mapping_sha256 == mapping_sha256), None
     )
-    return _as(found, State.COPY, twin) if twin else found
+    return as_state(found, State.COPY, twin) if twin else found
 
 
 def sha256_of(path: Path, n_bytes: int | None = None) -> str:
@@ -90,5 +91,6 @@ def sha256_of(path: Path, n_bytes: int | None = None) -> str:
     return digest.hexdigest()
 
 
-def _as(found: Found, state: State, known: Known) -> Found:
+def as_state(found: Found, state: State, known: Known | None = None) -> Found:
+    """Return a found file in another state."""
     return Found(found.path, found.n_bytes, found.mtime_ns, found.sha256, state, known)

@@ -1,12 +1,14 @@
 """Rows that break the contract: found again by number, with line, column, value and reason.
 
-Only files with refused rows are read a second time, line by line for JSON: to name the line, and
-to say why a line that is not JSON is not. Nothing here decides which rows are refused.
+Only files with refused rows are read a second time, line by line: to name the line, and to say why
+a line that is not JSON is not. Nothing here decides which rows are refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import csv
+import io
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from llmops_health.ingest.coerce import FAULT_SEPARATOR
 _SHOWN = 120
 _LONGEST_LINE = 16 * 1024 * 1024
 _CHUNK = 4 * 1024 * 1024
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_SMALL = 64 * 1024
 
 REJECT_COLUMNS = {
     "file_id": "bigint",
@@ -28,6 +32,16 @@ REJECT_COLUMNS = {
     "value": "varchar",
     "reason": "varchar",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a CSV file is written; `n_skipped` lines stand before its header."""
+
+    delimiter: str
+    quote: str
+    escape: str
+    n_skipped: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +57,7 @@ class Reject:
 def from_fault(row_number: int, fault: str) -> Reject:
     """Read a fault as the statement wrote it."""
     column, reason, *value = fault.split(FAULT_SEPARATOR)
-    return Reject(row_number, column, _shown("".join(value)), reason)
+    return Reject(row_number, column, shown("".join(value)), reason)
 
 
 def locate_lines(path: Path, faults: Sequence[tuple[int, str]]) -> list[Reject]:
@@ -52,21 +66,52 @@ def locate_lines(path: Path, faults: Sequence[tuple[int, str]]) -> list[Reject]:
     rejects: list[Reject] = []
     ordinal = -1
     for number, line in enumerate(_lines(path), start=1):
+        if not wanted:
+            break
         if not line.strip():
             continue
         ordinal += 1
-        fault = wanted.pop(ordinal, None)
-        if fault is None:
+        if (fault := wanted.pop(ordinal, None)) is None:
             continue
-        broken = why_not_json(line)
-        rejects.append(
-            Reject(number, "", _shown(line[: 2 * _SHOWN].decode("utf-8", "replace").strip()), broken)
-            if broken
-            else from_fault(number, fault)
-        )
+        reject = from_fault(number, fault)
+        # A line that cannot be read comes as a row without its first required column.
+        if reject.reason == "missing" and (broken := why_not_json(line)):
+            start = line[: 4 * _SHOWN].decode("utf-8", "replace").strip()
+            reject = Reject(number, "", shown(start), broken)
+        rejects.append(reject)
+    return rejects
+
+
+def locate_records(
+    path: Path, faults: Sequence[tuple[int, str]], dialect: Dialect, unsplit: Collection[int]
+) -> list[Reject]:
+    """Turn row ordinals (from 0, without the header and `unsplit` lines) of CSV into its lines."""
+    wanted = dict(faults)
+    csv.field_size_limit(_LONGEST_LINE)
+    text = (line.decode("utf-8", "replace") for line in _lines(path))
+    for _ in range(dialect.n_skipped):
+        next(text, None)
+    records = csv.reader(
+        text,
+        delimiter=dialect.delimiter,
+        quotechar=dialect.quote or None,
+        quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
+        doublequote=dialect.escape in {"", dialect.quote},
+        escapechar=None if dialect.escape in {"", dialect.quote} else dialect.escape,
+    )
+    width = len(next(records, []))
+    rejects: list[Reject] = []
+    ordinal = -1
+    start = dialect.n_skipped + records.line_num + 1
+    for record in records:
+        line, start = start, dialect.n_skipped + records.line_num + 1
+        if line in unsplit or (not record and width > 1):
+            continue
+        ordinal += 1
+        if fault := wanted.pop(ordinal, None):
+            rejects.append(from_fault(line, fault))
         if not wanted:
             break
-    rejects += [from_fault(ordinal + 1, fault) for ordinal, fault in wanted.items()]
     return rejects
 
 
@@ -87,13 +132,14 @@ def why_not_json(line: bytes) -> str | None:
 
 
 def repair(path: Path, target: Path) -> str | None:
-    """Copy what can be read of a JSON lines file, longest lines blanked to `null`.
+    """Copy the whole lines that can be read; a byte order mark and over-long lines are dropped.
 
     Returns what is wrong with the file as a whole, such as a compressed stream that is cut off;
     None where only single lines were too long. Line numbers stay as they are.
     """
     with target.open("wb") as out:
         lines = _lines(path)
+        first = True
         while True:
             try:
                 line = next(lines, None)
@@ -101,7 +147,34 @@ def repair(path: Path, target: Path) -> str | None:
                 return f"cannot be read to its end: {error}"
             if line is None:
                 return None
+            if first:
+                line, first = line.removeprefix(_BYTE_ORDER_MARK), False
             out.write(line if len(line) <= _LONGEST_LINE else b"null\n")
+
+
+def has_byte_order_mark(path: Path) -> bool:
+    """Whether a file, unpacked, begins with a UTF-8 byte order mark."""
+    return _head(path, len(_BYTE_ORDER_MARK)) == _BYTE_ORDER_MARK
+
+
+def is_blank(path: Path) -> bool:
+    """Whether a small file holds nothing but white space."""
+    return path.stat().st_size <= _SMALL and not _head(path, _SMALL).strip()
+
+
+def shown(value: str) -> str:
+    """Return a value as a reject shows it: printable, and not longer than a line."""
+    printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in value)
+    return printable if len(printable) <= _SHOWN else printable[: _SHOWN - 1] + "…"
+
+
+def _head(path: Path, n_bytes: int) -> bytes:
+    try:
+        with pa.input_stream(str(path), compression="detect") as stream:
+            return bytes(stream.read(n_bytes))
+    except OSError:
+        with path.open("rb") as file:
+            return file.read(n_bytes)
 
 
 def _lines(path: Path) -> Iterator[bytes]:
@@ -121,8 +194,3 @@ def _lines(path: Path) -> Iterator[bytes]:
                 rest, skipping = b"", True
     if rest and not skipping:
         yield rest
-
-
-def _shown(value: str) -> str:
-    printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in value)
-    return printable if len(printable) <= _SHOWN else printable[: _SHOWN - 1] + "…"

@@ -16,6 +16,7 @@ import duckdb
 
 from llmops_health.ingest import sampling
 from llmops_health.ingest.coerce import literal, quoted
+from llmops_health.ingest.quarantine import Dialect
 
 Format = Literal["jsonl", "csv", "parquet"]
 PATH = "__path"
@@ -98,14 +99,21 @@ def typed(name: str, kind: str) -> str:
     return quoted(name) if kind == "VARCHAR" else f"try_cast({quoted(name)} as {kind})"
 
 
-def csv_dialect(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[str, str, str]:
-    """Return a CSV file's delimiter, quote and escape, as `relation` reads it."""
+def csv_dialect(connection: duckdb.DuckDBPyConnection, path: Path) -> Dialect:
+    """Return how a CSV file is written, as `relation` reads it."""
     row = connection.execute(
-        "select delimiter, quote, escape from sniff_csv($path, header = true, all_varchar = true,"
-        " strict_mode = true, ignore_errors = true)",
+        "select delimiter, quote, escape, skiprows from sniff_csv($path, header = true,"
+        " all_varchar = true, strict_mode = true, ignore_errors = true)",
         {"path": str(path)},
     ).fetchone()
-    return (str(row[0]), str(row[1]), str(row[2])) if row else (",", '"', '"')
+    delimiter, quote, escape, skipped = row or (",", '"', '"', 0)
+    unset = ("", "(empty)", "\0", None)
+    return Dialect(
+        delimiter,
+        '"' if quote in unset else quote,
+        "" if escape in unset else escape,
+        int(skipped),
+    )
 
 
 def _csv_types(

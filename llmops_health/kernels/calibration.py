@@ -15,7 +15,6 @@ from typing import Literal, Self
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import isotonic_regression
-from scipy.signal import fftconvolve
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
@@ -310,6 +309,8 @@ def smooth_ece(bins: ConfidenceBins, tolerance: float = 1e-6) -> float:
     def smoothed_gap(width: float) -> float:
         reach = ceil(min(4 * width * (size - 1), size - 1))
         kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / (size - 1) / width) ** 2)
+        from scipy.signal import fftconvolve  # noqa: PLC0415 - brings scipy.stats, a second of import
+
         smooth = fftconvolve(reflected, kernel / kernel.sum(), mode="same")
         return float(np.abs(smooth[size - 1 : 2 * size - 1]).sum())
 

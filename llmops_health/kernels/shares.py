@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betainc, chdtri, gammainc, ndtri
+from scipy.special import betainc, chdtri, gammainc, ndtri, stdtr
 
 _KEPT_DAYS = 0.9
 _KEPT_PERIODS = 0.6
@@ -34,6 +34,7 @@ def share_changes(
     n_reference: ArrayLike,
     deff: ArrayLike = 1.0,
     *,
+    dof: float = np.inf,
     level: float = 0.95,
 ) -> ShareChanges:
     """Test of every category whether its share is another one now.
@@ -46,14 +47,16 @@ def share_changes(
         All rows of the period, positive, in a shape that broadcasts with the counts.
     deff
         Design effect, at least 1, likewise; all counts are divided by it.
+    dof
+        Degrees of freedom behind `deff`, at least 1; infinite where it is known.
     level
         Coverage of the intervals, strictly between 0 and 1.
 
     Raises
     ------
     ValueError
-        If a count exceeds its period or is negative, a period has no rows, or `deff` or `level`
-        is out of range.
+        If a count exceeds its period or is negative, a period has no rows, or `deff`, `dof` or
+        `level` is out of range.
 
     Notes
     -----
@@ -61,7 +64,8 @@ def share_changes(
     the rows: ``p = min(1, 2 min(P(X >= x), P(X <= x)))``, Przyborowski and Wilenski (1940),
     Biometrika 31:313-323. That holds for rare categories; of a common one the other rows are
     tested, and counts are divided by the larger pooled share besides `deff`, which gives a
-    binomial's variance. The interval joins two Wilson intervals: Newcombe (1998), Statist. Med.
+    binomial's variance. With finite `dof` the p-value's normal score is referred to Student's t,
+    as an estimated `deff` demands. The interval joins two Wilson intervals: Newcombe (1998), Statist. Med.
     17:873-890, method 10.
 
     Examples
@@ -77,6 +81,8 @@ def share_changes(
         raise ValueError(f"level must fulfil 0 < level < 1, got {level}.")
     if not (d >= 1).all():
         raise ValueError(f"deff must be at least 1, got {d.min()}.")
+    if not dof >= 1:
+        raise ValueError(f"dof must be at least 1, got {dof}.")
     for name, part, whole in (("current", x, n), ("reference", y, m)):
         if not (whole > 0).all():
             raise ValueError(f"n_{name} must be positive, got {whole.min()}.")
@@ -96,7 +102,7 @@ def share_changes(
         q - p,
         q - p - np.hypot(q - q_lo, p_hi - p),
         q - p + np.hypot(q_hi - q, p - p_lo),
-        np.minimum(1.0, 2 * np.minimum(rise, fall)),
+        np.minimum(1.0, 2 * _as_t(np.minimum(rise, fall), dof)),
     )
 
 
@@ -226,6 +232,11 @@ def _at_least(
     """P(X >= x) of a binomial with x + y trials; 1 where x is 0."""
     tail = betainc(np.maximum(x, 1e-300), np.maximum(y, 0.0) + 1, chance)
     return np.where(x > 0, tail, 1.0)
+
+
+def _as_t(p: NDArray[np.float64], dof: float) -> NDArray[np.float64]:
+    """One-sided p-values of a normal as those of a t; what is below 1e-300 counts as that."""
+    return p if np.isinf(dof) else np.asarray(stdtr(dof, ndtri(np.maximum(p, 1e-300))))
 
 
 def _trimmed_mean(dof: int, kept: float) -> float:

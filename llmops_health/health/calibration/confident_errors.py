@@ -63,7 +63,7 @@ class Params(CheckParams):
         gt=0,
         lt=1,
         description="Chance that evidence gets this far within the 28 days while the promise "
-        "holds; in simulation of calibrated features it never did in 4,000 days.",
+        "holds; in simulation of calibrated features it never did in 2,700 days.",
     )
     p_warn: float = Field(default=0.05, gt=0, lt=1, description="As p_fail, for a look.")
     min_labelled: int = Field(

@@ -136,6 +136,8 @@ def check(
 def _judge_rise(history: LabelledCalls, clustering: Clustering, params: Params) -> _Judged:
     """Judge one predicted label, which must also be worse than it was before the window."""
     judged = _judge(history.within(params.window_days), clustering, params)
+    if judged.gap.gap <= params.max_gap or judged.p_value > params.p_warn:
+        return judged
     earlier = history.where(history.age >= judged.n_days)
     if earlier.total < params.min_labelled:
         return replace(judged, p_value=1.0)

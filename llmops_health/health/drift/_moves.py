@@ -13,7 +13,7 @@ from math import asin, exp, sin, sqrt
 
 import numpy as np
 from pydantic import Field as Setting
-from scipy.special import ndtri
+from scipy.special import stdtrit
 
 from llmops_health.findings import CheckParams
 from llmops_health.health.drift import _seasons
@@ -28,6 +28,8 @@ WINDOWS = (7, 2)
 _WEEK = 7
 _SEED = 20_260_101
 _P_WITHOUT_A_DAY = 0.01
+# Pairs of days behind a design effect: 19 of weekdays and 7 of weekends.
+_DOF = 26.0
 _LEAST_SPREAD = 0.1
 _POWER_Z = 0.84  # 4 in 5
 # Jensen-Shannon distance (base 2) over Cohen's w, for small moves: 1 / sqrt(8 ln 2).
@@ -156,7 +158,7 @@ class Move:
         n = self.current.sum() * self.reference.sum()
         rows = n / (self.current.sum() + self.reference.sum()) / self.deff
         tail = params.alpha / (2 * n_tests * len(self.current))
-        cohen = (float(ndtri(1 - tail)) + _POWER_Z) / sqrt(rows)
+        cohen = (-float(stdtrit(_DOF, tail)) + _POWER_Z) / sqrt(rows)
         if self.field.scale is Scale.RATE:
             return cohen / params.max_h
         if self.field.scale is Scale.KIND:
@@ -211,7 +213,7 @@ def _measure(field: Field, axis: Axis, days: int, deff: Floats, params: MovePara
     then = weights @ field.counts
     if then.sum() < params.min_calls:
         return None
-    changes = share_changes(now, now.sum(), then, then.sum(), deff)
+    changes = share_changes(now, now.sum(), then, then.sum(), deff, dof=_DOF)
     top = int(np.argmin(changes.p_value))
     of_days = field.counts[window]
     return Move(

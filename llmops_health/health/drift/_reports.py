@@ -229,18 +229,18 @@ def _evidence(feature_id: str, day: date, field: Field) -> str:
     )
     if field.table == "summary__cells":
         return (
-            "select day, codebook_version, cell, n from summary__cells "
+            "select day, codebook_version, cell, n from summary__cells "  # noqa: S608
             f"{where} order by day desc, n desc, cell limit 500"
         )
     where = f"{where} and run_kind in ('prod', 'unknown')"
     if field.table == "summary__categories":
         return (
-            "select day, run_kind, value, n from summary__categories "
+            "select day, run_kind, value, n from summary__categories "  # noqa: S608
             f"{where} and field = {literal(field.column)} "
             "order by day desc, n desc, value limit 500"
         )
     return (
-        f"select day, run_kind, count({field.column}) as n, avg({field.column}) as mean, "
-        f"median({field.column}) as median from core__calls {where} "
+        f"select day, run_kind, count({field.column}) as n, "  # noqa: S608
+        f"avg({field.column}) as mean, median({field.column}) as median from core__calls {where} "
         "group by day, run_kind order by day desc, run_kind limit 100"
     )

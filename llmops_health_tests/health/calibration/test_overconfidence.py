@@ -134,7 +134,7 @@ def test_calibrated_features_do_not_fail(users: int, per_day: int) -> None:
         for index in range(12, 60, 3):
             failed += any(f.status is Status.FAIL for f in judge(table, index))
             days += 1
-    # 5 of 5,440 days in a longer run, segments included and before the verdicts' correction.
+    # 2 of 3,400 days in a longer run, segments included, before the correction of the verdicts.
     assert failed <= 2, f"{failed} of {days} days"
 
 
@@ -153,7 +153,7 @@ def first_alarms(n: int, users: int) -> list[int]:
 @pytest.mark.parametrize("users", [30, 300])
 def test_a_sudden_fall_is_found_in_seven_days(users: int) -> None:
     found = first_alarms(20, users)
-    # 0.96 of 80 longer runs within 7 days, all within 9; a binomial of 20 allows three misses.
+    # 0.96 of 50 longer runs within 7 days, all within 9; a binomial of 20 allows three misses.
     assert sum(day <= 7 for day in found) >= 17
     assert max(found) <= 10
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -13,6 +13,10 @@ import polars as pl
 from llmops_health.kernels.histograms import log_bin
 
 FIRST_DAY = date(2026, 3, 2)  # a Monday
+WEEKDAY_SHARES = np.array([0.18, 0.15, 0.13, 0.12, 0.10, 0.10, 0.08, 0.07, 0.04, 0.03])
+WEEKEND_SHARES = (WEEKDAY_SHARES + WEEKDAY_SHARES[::-1]) / 2
+LANGUAGE_SHARES = np.array([0.85, 0.08, 0.04, 0.03])
+FORMAT_SHARES = np.array([0.6, 0.3, 0.1])
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -48,12 +52,11 @@ def make_traffic(
         volume[burst] *= 3
     session_day = np.repeat(np.arange(days), np.maximum(1, np.rint(volume / 1.8)).astype(int))
     here = rng.random((days // 7 + 1, n_users)) > 0.1
-    mass = np.cumsum(here * weight, axis=1)
-    mass /= mass[:, -1:]
-    drawn = rng.random(session_day.size)
-    session_user = np.array(
-        [np.searchsorted(mass[d // 7], u) for d, u in zip(session_day, drawn, strict=True)]
-    )
+    session_user = np.empty(session_day.size, dtype=np.int64)
+    for week, present in enumerate(here):
+        of_week = session_day // 7 == week
+        mass = present * weight
+        session_user[of_week] = rng.choice(n_users, of_week.sum(), p=mass / mass.sum())
     calls = 1 + rng.poisson(0.8, session_day.size)
     mood = rng.normal(0, 0.5, session_day.size)
     taste = rng.normal(0, 0.6, n_users)
@@ -73,10 +76,10 @@ def draw_values(
 
 
 def categories(
-    traffic: Traffic, fields: Mapping[str, Sequence[str] | npt.NDArray[np.str_]]
+    traffic: Traffic, fields: Mapping[str, npt.NDArray[np.str_]]
 ) -> pl.DataFrame:
     """Count values per day as `summary__categories` does."""
-    return _stack(traffic, {name: np.asarray(v, dtype=np.str_) for name, v in fields.items()})
+    return _stack(traffic, fields)
 
 
 def histograms(traffic: Traffic, fields: Mapping[str, Floats]) -> pl.DataFrame:
@@ -111,13 +114,77 @@ def day_number(index: int) -> date:
     return FIRST_DAY + timedelta(days=index)
 
 
-def changed_from(
-    traffic: Traffic, start: int, ramp: int, rng: np.random.Generator
-) -> Callable[[float], npt.NDArray[np.bool_]]:
-    """Return a draw of which calls are of a new kind, whose share grows to its full in `ramp`."""
-    grown = np.clip((traffic.day - start + 1) / ramp, 0, 1)
-    uniform = rng.random(traffic.day.size)
-    return lambda share: uniform < share * grown
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is different from day index `starts` on; shares are of calls."""
+
+    starts: int = 50
+    new_topic: float = 0.0  # reached in 8 days
+    longer: float = 1.0
+    refusals: float = 0.01
+    to_first_label: float = 0.0
+    prompt_version: str = "v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The summary tables of one feature over 63 days."""
+
+    categories: pl.DataFrame
+    histograms: pl.DataFrame
+    cells: pl.DataFrame
+
+    def of_inputs(self, day: date) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+        """Return what input_drift gets on a day."""
+        return window(self.categories, day), window(self.histograms, day), window(self.cells, day)
+
+    def of_outputs(self, day: date) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Return what output_drift gets on a day."""
+        return window(self.categories, day), window(self.histograms, day)
+
+
+def make_tables(
+    seed: int, fault: Fault | None = None, *, calls_per_day: float = 150, n_users: int = 100
+) -> Tables:
+    """Draw a feature whose volume grows by 40 %, with a burst on day 45 and a weekend mix."""
+    fault = fault or Fault(starts=1_000)
+    rng = np.random.default_rng(seed)
+    traffic = make_traffic(
+        rng, calls_per_day=calls_per_day, n_users=n_users, growth=1.4, burst=45
+    )
+    n = traffic.day.size
+    is_after = traffic.day >= fault.starts
+    labels = draw_values(traffic, WEEKDAY_SHARES, WEEKEND_SHARES, rng)
+    ramp = np.clip((traffic.day - fault.starts + 1) / 8, 0, 1)
+    topics = np.where(rng.random(n) < fault.new_topic * ramp, -1, labels)
+    moved = is_after & (rng.random(n) < fault.to_first_label)
+    language = draw_values(traffic, LANGUAGE_SHARES, LANGUAGE_SHARES, rng)
+    form = draw_values(traffic, FORMAT_SHARES, FORMAT_SHARES, rng)
+    n_in = np.exp(5 + 0.3 * traffic.taste + 0.5 * rng.normal(size=n) + 0.1 * traffic.weekend)
+    n_out = np.exp(5 + 0.2 * traffic.taste + 0.4 * rng.normal(size=n))
+    n_out = np.rint(n_out * np.where(is_after, fault.longer, 1))
+    refused = rng.random(n) < np.where(is_after, fault.refusals, 0.01)
+    score = 1 / (1 + np.exp(-1 - 0.3 * traffic.taste - rng.normal(size=n)))
+    languages = np.array(["en", "es", "de", "fr"])[language]
+    names = {
+        "input_language": languages,
+        "output_language": languages,
+        "output_format": np.array(["plain", "markdown", "json"])[form],
+        "predicted_label": np.char.add("label", np.where(moved, 0, labels).astype(str)),
+        "is_refusal": np.where(refused, "true", "false"),
+        "finish_reason": np.where(rng.random(n) < 0.02, "length", "stop"),
+        "request_model": np.full(n, "m"),
+        "prompt_version": np.where(is_after, fault.prompt_version, "v1"),
+    }
+    counts = {
+        "n_input_chars": np.rint(n_in),
+        "input_tokens": np.rint(n_in / 4),
+        "context_score": score,
+        "n_output_chars": n_out,
+        "output_tokens": np.rint(n_out / 4),
+        "n_hedges": np.where(rng.random(n) < 0.06, 1.0, 0.0),
+    }
+    return Tables(categories(traffic, names), histograms(traffic, counts), cells(traffic, topics))
 
 
 def _stack(

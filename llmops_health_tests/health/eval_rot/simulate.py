@@ -98,7 +98,7 @@ def known_on(rows: pl.DataFrame, day: date, n_days: int) -> pl.DataFrame:
 
 
 def by_day(cells: dict[int, list[int]]) -> Traffic:
-    """Inputs per age in days, each in its cell; users take turns, so none has a topic of its own."""
+    """Inputs per age in days, each in its cell; users take turns, none has a topic of its own."""
     rows = [
         (ago(age), "help", f"c{age}-{i}", f"h{age}-{i}", cell, 0.7, (i + 5 * age) % 64)
         for age, of_day in cells.items()
