@@ -84,15 +84,15 @@ def demo(
         raise typer.Exit(WRONG) from None
     shown = _latest(_loaded(path))
     _print_verdicts(shown)
-    option = f"--config {path}"
-    typer.echo("\nThe faults that were planted, and where: " + str(folder / "truth.json"))
+    program, option = _program(), f"--config {path}"
+    query = "select feature_id, mode, headline from latest_verdicts where status = 'failing'"
+    page = _loaded(path).storage.path.parent / "report" / "index.html"
+    typer.echo(f"\nThe faults that were planted: {folder / 'truth.json'}")
+    typer.echo(f"The report, for a browser:     {_from_here(page)}")
     typer.echo("\nNext:")
-    typer.echo(f"  llmops-health ui {option}                 # Dagster UI: lineage, checks, reruns")
-    typer.echo("  llmops-health explain calibration.overconfidence")
-    query = (
-        "select feature_id, mode, status, headline from latest_verdicts where status = 'failing'"
-    )
-    typer.echo(f'  llmops-health sql {option} "{query}"')
+    typer.echo(f"  {program} ui {option}    # lineage, checks, reruns at http://127.0.0.1:3000")
+    typer.echo(f"  {program} explain calibration.overconfidence")
+    typer.echo(f'  {program} sql {option} "{query}"')
 
 
 @app.command(
@@ -288,9 +288,12 @@ def _program() -> str:
     found = which("llmops-health")
     if called.name != "llmops-health" or (found and Path(found).resolve() == called.resolve()):
         return "llmops-health"
-    here = Path.cwd()
-    whole = called.absolute()
-    return str(whole.relative_to(here) if whole.is_relative_to(here) else whole)
+    return str(_from_here(called))
+
+
+def _from_here(path: Path) -> Path:
+    here, whole = Path.cwd(), path.absolute()
+    return whole.relative_to(here) if whole.is_relative_to(here) else whole
 
 
 def _loaded(option: Path | None) -> Config:

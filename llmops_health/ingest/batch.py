@@ -65,20 +65,16 @@ class Batch:
 
     def _land_repaired(self, file: Found, said: str) -> list[FileReport]:
         if self.source.format != "parquet" and file.path not in self.read_as:
-            copy = self.warehouse.staging / f"repaired-{uuid.uuid4().hex}.{self.source.format}"
-            self.read_as[file.path] = copy
-            wrong = quarantine.repair(file.path, copy)
-            if wrong:
-                self.wrong[file.path] = wrong
+            self._copy(file)
             return self.land([file])
         self.wrong.setdefault(file.path, f"cannot be read as {self.source.format}: {said}")
         return self._enter([file], self._ids([file]), None, {})
 
     def _read_and_enter(self, group: list[Found]) -> list[FileReport]:
         for file in group:
-            self._plain_copy(file)
+            self._without_mark(file)
         ids = self._ids(group)
-        readable = [f for f in group if not quarantine.is_blank(f.path)]
+        readable = [f for f in group if not self._is_blank(f)]
         if not readable:
             return self._enter(group, ids, None, {})
         connection = open_reader(self.config, self.warehouse)
@@ -107,27 +103,29 @@ class Batch:
         faulty = connection.execute(
             f"select distinct file_id from {staged.rows()} where fault is not null"
         ).fetchall()
-        split = self._unsplit_rows(connection) if self.source.format == "csv" else []
         rejects: dict[Path, list[Reject]] = {}
         for file in group:
-            refused = list(split)
+            path = self._read_path(file)
+            refused = self._unsplit_rows(connection, path) if self.source.format == "csv" else []
             if (ids[file.path],) in faulty:
-                refused += self._refused_rows(connection, self._read_path(file), split)
+                refused += self._refused_rows(connection, path, refused)
             rejects[file.path] = sorted(refused, key=lambda reject: reject.row_number)
         return rejects
 
-    def _unsplit_rows(self, connection: duckdb.DuckDBPyConnection) -> list[Reject]:
+    def _unsplit_rows(self, connection: duckdb.DuckDBPyConnection, path: Path) -> list[Reject]:
+        # DuckDB's own line number counts a record with a line break in quotes as one line.
         rows = connection.execute(
-            "select line, any_value(coalesce(column_name, '')), any_value(csv_line),"
-            " any_value(error_message) from csv_rejects group by line"
+            "select line_byte_position - 1, any_value(coalesce(column_name, '')),"
+            " any_value(csv_line), any_value(error_message) from csv_rejects group by 1"
         ).fetchall()
+        lines = quarantine.lines_at(path, [row[0] for row in rows]) if rows else {}
         return [
-            Reject(line, column, quarantine.shown(value or ""), reason.rstrip())
-            for line, column, value, reason in rows
+            Reject(lines.get(offset, 0), column, quarantine.shown(value or ""), reason.rstrip())
+            for offset, column, value, reason in rows
         ]
 
     def _refused_rows(
-        self, connection: duckdb.DuckDBPyConnection, path: Path, split: list[Reject]
+        self, connection: duckdb.DuckDBPyConnection, path: Path, unsplit: list[Reject]
     ) -> list[Reject]:
         # Rows come in the order of the file only where DuckDB is told to keep it.
         connection.execute("set preserve_insertion_order = true")
@@ -149,7 +147,7 @@ class Batch:
                 return quarantine.locate_lines(path, rows)
             case "csv":
                 dialect = readers.csv_dialect(connection, path)
-                lines = {reject.row_number for reject in split}
+                lines = {reject.row_number for reject in unsplit}
                 return quarantine.locate_records(path, rows, dialect, lines)
             case _:
                 return [quarantine.from_fault(number + 1, fault) for number, fault in rows]
@@ -167,22 +165,29 @@ class Batch:
         entry = enter.Entry(self.table, group, ids, rejects, self.mapping)
         return enter.enter(self.warehouse, entry, staged)
 
-    def _plain_copy(self, file: Found) -> None:
-        if self.source.format == "jsonl" and file.path not in self.read_as:
-            if quarantine.has_byte_order_mark(file.path):
-                copy = self.warehouse.staging / f"repaired-{uuid.uuid4().hex}.jsonl"
-                self.read_as[file.path] = copy
-                quarantine.repair(file.path, copy)
+    def _is_blank(self, file: Found) -> bool:
+        return self.source.format != "parquet" and quarantine.is_blank(file.path)
+
+    def _without_mark(self, file: Found) -> None:
+        """Have a file read from a copy, where it begins with a byte order mark."""
+        is_text = self.source.format != "parquet" and file.path not in self.read_as
+        if is_text and quarantine.has_byte_order_mark(file.path):
+            self._copy(file)
+
+    def _copy(self, file: Found) -> None:
+        copy = self.warehouse.staging / f"repaired-{uuid.uuid4().hex}.{self.source.format}"
+        self.read_as[file.path] = copy
+        if wrong := quarantine.repair(file.path, copy):
+            self.wrong[file.path] = wrong
 
     def _read_path(self, file: Found) -> Path:
         return self.read_as.get(file.path, file.path)
 
     def _ids(self, group: list[Found]) -> dict[Path, int]:
         with self.warehouse.read() as connection:
-            row = connection.execute(
+            [(first,)] = connection.execute(
                 "select coalesce(max(file_id), 0) + 1 from landed__files"
-            ).fetchone()
-        first = int(row[0]) if row else 1
+            ).fetchall()
         return {
             # A file that grew stays the file it was.
             file.path: file.known.file_id if file.known and file.state is State.GROWN else first + i

@@ -308,5 +308,8 @@ def _day_of(table: Table, alias: str) -> str:
 
 
 def _next_batch(connection: duckdb.DuckDBPyConnection) -> int:
-    row = connection.execute("select coalesce(max(batch), 0) + 1 from landed__files").fetchone()
-    return int(row[0]) if row else 1
+    # To the end: what is not fetched keeps the connection busy.
+    [(batch,)] = connection.execute(
+        "select coalesce(max(batch), 0) + 1 from landed__files"
+    ).fetchall()
+    return int(batch)

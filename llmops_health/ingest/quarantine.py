@@ -19,7 +19,8 @@ from llmops_health.ingest.coerce import FAULT_SEPARATOR
 
 _SHOWN = 120
 _LONGEST_LINE = 16 * 1024 * 1024
-_CHUNK = 4 * 1024 * 1024
+# Small: of a compressed stream that is cut off, the last chunk is lost.
+_CHUNK = 128 * 1024
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SMALL = 64 * 1024
 
@@ -113,6 +114,20 @@ def locate_records(
         if not wanted:
             break
     return rejects
+
+
+def lines_at(path: Path, offsets: Collection[int]) -> dict[int, int]:
+    """Return the lines, from 1, in which bytes of an unpacked file stand (offsets from 0)."""
+    wanted = sorted(offsets)
+    found: dict[int, int] = {}
+    end = 0
+    for number, line in enumerate(_lines(path), start=1):
+        end += len(line)
+        while len(found) < len(wanted) and wanted[len(found)] < end:
+            found[wanted[len(found)]] = number
+        if len(found) == len(wanted):
+            break
+    return found
 
 
 def why_not_json(line: bytes) -> str | None:

@@ -77,7 +77,7 @@ def build(
     }
     number = f", {ROW_NUMBER}" if numbered else ""
     at = f"{PATH}{number}"
-    doubts = ", ".join([*given.raw, *given.doubts])
+    doubts = ", ".join([*given.raw, *given.doubts]) or "null as no_column"
     select = f"""
         select {_file_id(paths)} as file_id{number}, fault, {_day(table)} as day,
             {_row_key(table)} as {ROW_KEY}, {_stored(table, content)}

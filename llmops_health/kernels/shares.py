@@ -65,8 +65,8 @@ def share_changes(
     Biometrika 31:313-323. That holds for rare categories; of a common one the other rows are
     tested, and counts are divided by the larger pooled share besides `deff`, which gives a
     binomial's variance. With finite `dof` the p-value's normal score is referred to Student's t,
-    as an estimated `deff` demands. The interval joins two Wilson intervals: Newcombe (1998), Statist. Med.
-    17:873-890, method 10.
+    as an estimated `deff` demands. The interval joins two Wilson intervals: Newcombe (1998),
+    Statist. Med. 17:873-890, method 10.
 
     Examples
     --------

@@ -166,8 +166,7 @@ def _spare(
     gain[stays] = marginal_gains(similarity[np.ix_(stays, stays)])
     mean_gain = float(gain[stays].mean()) if stays.any() else 0.0
     taken = _taken(items)
-    mean = items["score"].mean()
-    is_easy = isinstance(mean, float) and mean >= _EASY_SUITE
+    mean = float(items["score"].to_numpy().mean()) if len(items) else 0.0
     traffic = dict(cells.iter_rows())
     n_inputs = sum(traffic.values())
     for at, (suite_id, case_id, cell) in enumerate(
@@ -176,7 +175,7 @@ def _spare(
         found = taken.get(case_id, _Taken(0, 0.0, 0.0, 1.0))
         is_known = found.n >= MIN_TAKERS
         cosine, share = float(earlier[at, nearest[at]]), float(gain[at]) / max(mean_gain, 1e-12)
-        if is_known and found.highest == 0 and is_easy:
+        if is_known and found.highest == 0 and mean >= _EASY_SUITE:
             evidence = f"none of {found.n} versions passes it, the suite's mean score is {mean:.2f}"
             yield suite_id, case_id, "mislabelled", evidence, 0.5
         elif found.item_rest * found.n**0.5 <= _REVERSED:

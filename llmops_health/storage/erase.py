@@ -134,11 +134,11 @@ def _rewrite_texts(
                 continue
             params = given | {"path": str(source)}
             found = connection.execute(
-                f"select count(*) from read_parquet($path, hive_partitioning = false)"
-                f" where {theirs}",
+                f"select 1 from read_parquet($path, hive_partitioning = false)"
+                f" where {theirs} limit 1",
                 params,
-            ).fetchone()
-            if not found or not found[0]:
+            ).fetchall()
+            if not found:
                 continue
             fresh = source.with_name(f"{source.stem}e{source.suffix}")
             connection.sql(

@@ -24,10 +24,12 @@ from llmops_health.report.candidates import (
 )
 from llmops_health.text.vectors import TABLES
 
+Schema = dict[str, type[pl.DataType] | pl.DataType]
+
 DAY = date(2026, 3, 29)
 FEATURE = Feature(id="help", kind="rag", confidence_gate=0.8)
 
-SAMPLES = {
+SAMPLES: Schema = {
     "call_id": pl.String,
     "input_sha256": pl.String,
     "is_failing": pl.Boolean,
@@ -36,16 +38,16 @@ SAMPLES = {
     "cell": pl.Int32,
     "input_text": pl.String,
 }
-CASES = {
+CASES: Schema = {
     "suite_id": pl.String,
     "case_id": pl.String,
     "added_at": pl.Datetime("us"),
     "input_text": pl.String,
     "cell": pl.Int32,
 }
-FEEDBACK = {"call_id": pl.String, "score": pl.Float64}
-LABELS = {"call_id": pl.String, "label": pl.String, "labeller": pl.String}
-ITEMS = {
+FEEDBACK: Schema = {"call_id": pl.String, "score": pl.Float64}
+LABELS: Schema = {"call_id": pl.String, "label": pl.String, "labeller": pl.String}
+ITEMS: Schema = {
     "suite_id": pl.String,
     "case_id": pl.String,
     "eval_run_id": pl.String,
@@ -55,7 +57,7 @@ ITEMS = {
     "score": pl.Float64,
     "p_passed": pl.Float64,
 }
-CELLS = {"cell": pl.Int32, "n": pl.Int64}
+CELLS: Schema = {"cell": pl.Int32, "n": pl.Int64}
 
 PARCEL, PASSWORD, VIOLIN = (
     "where is my parcel",
@@ -177,7 +179,7 @@ def test_what_many_ask_comes_first() -> None:
 
 
 def test_each_reason_has_a_place_and_the_rest_goes_by_signal() -> None:
-    subjects = "violin piano flute drum cello harp horn lute banjo organ zither oboe".split()
+    subjects = ["violin", "piano", "flute", "drum", "cello", "harp", "lute", "organ", "oboe"]
     failing = [(f"f{i}", True, 0.9, "a", 0, f"tune a {s}") for i, s in enumerate(subjects)]
     found = refresh(samples(*failing, ("n", False, 0.9, "a", -1, STARS)), k=4)
     counts = dict(found["reason"].value_counts().iter_rows())
@@ -198,7 +200,20 @@ def test_without_any_case_everything_is_uncovered() -> None:
 
 def test_the_same_rows_give_the_same_list() -> None:
     rng = np.random.default_rng(1)
-    words = np.array("violin bread star parcel password invoice garden boat train lamp".split())
+    words = np.array(
+        [
+            "violin",
+            "bread",
+            "star",
+            "parcel",
+            "password",
+            "invoice",
+            "garden",
+            "boat",
+            "train",
+            "lamp",
+        ]
+    )
     texts = [" ".join(rng.choice(words, 4)) for _ in range(200)]
     sampled = samples(*((f"c{i}", True, 0.9, "a", 0, text) for i, text in enumerate(texts)))
     first = refresh(sampled, k=20)
@@ -255,10 +270,16 @@ def test_what_all_pass_and_others_stand_for_is_saturated() -> None:
         ("d", BREAD, 0),
         ("e", STARS, 0),
     )
-    passed = items(dict.fromkeys("abcde", [1.0, 1.0, 1.0]))
+    passed = items({case_id: [1.0, 1.0, 1.0] for case_id in "abcde"})
     assert {case_id for case_id, _ in retire(cases, passed)} <= {"a", "b"}
     assert {reason for _, reason in retire(cases, passed)} == {"saturated"}
-    assert retire(cases, items(dict.fromkeys("abcde", [1.0, 1.0]))) == []
+    assert retire(cases, items({case_id: [1.0, 1.0] for case_id in "abcde"})) == []
+
+
+def test_a_copy_does_not_make_its_original_spare() -> None:
+    cases = eval_cases(("a", PARCEL, 0), ("b", PARCEL, 0), ("c", VIOLIN, 0), ("d", None, 0))
+    passed = items({case_id: [1.0, 1.0, 1.0] for case_id in "abcd"})
+    assert retire(cases, passed) == [("b", "redundant")]
 
 
 def test_a_hard_case_is_not_mislabelled_unless_the_suite_is_easy() -> None:
@@ -360,7 +381,7 @@ def test_the_queries_make_the_frames_from_what_the_day_knows() -> None:
     assert wanted["cases"]["cell"].to_list() == [3]
     assert spare["items"]["case_id"].to_list() == ["k0"]
     assert spare["cells"].rows() == [(3, 10)]
-    found = refresh_candidates(DAY, FEATURE, **wanted)
+    found = refresh_candidates(DAY, FEATURE, **wanted, k=50)
     assert found["input_text"].to_list() == ["tune a violin"]
     assert retirement_candidates(DAY, FEATURE, **spare).is_empty()
 

@@ -118,6 +118,7 @@ def _read_published(folder: Path, rng: np.random.Generator) -> None:
     connection = duckdb.connect(warehouse_of(folder).path, read_only=True)
     try:
         torn = connection.execute(TORN).fetchall()
+        connection.execute("select count(text) from core__contents").fetchall()
     finally:
         connection.close()
     assert torn == [], torn
@@ -165,7 +166,7 @@ def main(folder: Path, seed: int) -> None:
     warehouse = warehouse_of(folder)
     land.prepare(warehouse)
     warehouse.ensure({TABLE: COLUMNS})
-    warehouse.publish([])
+    warehouse.publish([contents.view_sql(warehouse)])
     running = {role: start(role) for role in (*KILLED, *READERS)}
     for _ in range(N_KILLS):
         time.sleep(rng.uniform(SHORTEST_LIFE, LONGEST_LIFE))

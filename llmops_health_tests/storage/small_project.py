@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 
 from llmops_health import sqlfiles, steps
@@ -13,29 +14,33 @@ from llmops_health.ingest import land
 from llmops_health.storage import days
 from llmops_health.storage.warehouse import Day, Warehouse
 
-MADE = ("core__calls", "core__labels", "core__feedback", "core__reviews", "core__spans",
-        "summary__rates", "summary__text_samples")  # fmt: skip
 TODAY = date(2026, 6, 1)
 
 
 class SmallProject:
     """A folder with a configuration, JSON lines and a warehouse."""
 
-    def __init__(self, folder: Path, tables: Sequence[str] = ("calls",), more: str = "") -> None:
-        """Write the configuration; each table is read from `<table>/*.jsonl`."""
+    def __init__(
+        self, folder: Path, tables: Sequence[str] = ("calls",), made: Sequence[str] = ()
+    ) -> None:
+        """Write the configuration; each table is read from `<table>/*.jsonl`.
+
+        `made` names the core tables and summaries to make beside `core__calls`.
+        """
         self.folder = folder
+        self.made = ("core__calls", *made)
         sources = [
             f"  - {{table: {table}, format: jsonl, path: {table}/*.jsonl}}" for table in tables
         ]
-        text = "\n".join(["privacy: {user_id_key: a-key}", "sources:", *sources, more, ""])
+        text = "\n".join(["privacy: {user_id_key: a-key}", "sources:", *sources, ""])
         (folder / "llmops-health.yaml").write_text(text, "utf-8")
 
-    @property
+    @cached_property
     def config(self) -> Config:
-        """The configuration, read again."""
+        """The configuration of the folder."""
         return load(self.folder / "llmops-health.yaml", {})
 
-    @property
+    @cached_property
     def warehouse(self) -> Warehouse:
         """The warehouse, with its tables made."""
         warehouse = Warehouse(self.config.storage.path)
@@ -72,7 +77,7 @@ class SmallProject:
         warehouse = self.warehouse
         batch = days.newest_batch(warehouse)
         files = {file.table: file for file in sqlfiles.load()}
-        for table in MADE:
+        for table in self.made:
             file = files[table]
             params = {"first_day": day.first, "last_day": day.last}
             warehouse.replace(table, file.columns, file.query, params, day)

@@ -14,6 +14,7 @@ from llmops_health_tests.storage.small_project import SmallProject, call
 
 KEEP = Retention(contents=2, calls=4)
 TABLES = ("calls", "labels", "feedback", "eval_cases")
+MADE = ("core__labels", "core__feedback", "summary__rates")
 # Retention counts from the newest day: the machine's clock, years later, does not matter.
 DAYS = [date(2021, 3, day) for day in range(1, 7)]
 
@@ -21,7 +22,7 @@ DAYS = [date(2021, 3, day) for day in range(1, 7)]
 @pytest.fixture
 def project(tmp_path: Path) -> SmallProject:
     """Return a project with a call, a label and a comment on each of six days."""
-    made = SmallProject(tmp_path, TABLES)
+    made = SmallProject(tmp_path, TABLES, MADE)
     for day in DAYS:
         at = f"{day}T13:00:00Z"
         made.write("calls", "calls", [call(f"c{day.day}", f"{day}", input_text=f"text {day.day}")])
@@ -42,50 +43,27 @@ def texts(project: SmallProject) -> list[str]:
     return [row[0] for row in rows]
 
 
-def column(project: SmallProject, query: str) -> list[object]:
-    return project.warehouse.frame(query).to_series().to_list()
+def column(project: SmallProject, query: str) -> list[str]:
+    return [str(value) for value in project.warehouse.frame(query).to_series()]
 
 
-def test_texts_go_and_those_without_a_day_stay(project: SmallProject) -> None:
-    retention.apply(project.warehouse, KEEP)
-    # The last two of six days.
-    assert texts(project) == ["said 5", "said 6", "text 5", "text 6", "the case"]
-    files = [path for path in project.warehouse.contents.rglob("*.parquet")]
-    assert len(files) == 5
-    assert sorted(column(project, "select path from landed__contents")) == sorted(
-        str(path.relative_to(project.warehouse.contents)) for path in files
-    )
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        "select call_id from landed__calls order by call_id",
-        "select call_id from core__calls order by call_id",
-        "select call_id from landed__labels order by call_id",
-        "select call_id from core__labels order by call_id",
-        "select replace(feedback_id, 'f', 'c') from landed__feedback order by feedback_id",
-        "select replace(feedback_id, 'f', 'c') from core__feedback order by feedback_id",
-    ],
-)
-def test_rows_go_from_both_databases(project: SmallProject, query: str) -> None:
-    retention.apply(project.warehouse, KEEP)
-    assert column(project, query) == ["c3", "c4", "c5", "c6"]
-
-
-def test_summaries_stay(project: SmallProject) -> None:
-    query = "select * from summary__rates order by all"
-    before = project.warehouse.frame(query)
-    retention.apply(project.warehouse, KEEP)
+def test_what_is_past_its_time_goes_and_summaries_stay(project: SmallProject) -> None:
+    rates = "select * from summary__rates order by all"
+    before = project.warehouse.frame(rates)
     assert set(before["day"]) == set(DAYS)
-    assert project.warehouse.frame(query).equals(before)
-
-
-def test_applying_again_changes_nothing(project: SmallProject) -> None:
-    retention.apply(project.warehouse, KEEP)
-    before = texts(project), column(project, "select call_id from core__calls")
-    retention.apply(project.warehouse, KEEP)
-    assert (texts(project), column(project, "select call_id from core__calls")) == before
+    for _ in range(2):  # applying again changes nothing
+        retention.apply(project.warehouse, KEEP)
+        # The last two of six days, and what has no day.
+        assert texts(project) == ["said 5", "said 6", "text 5", "text 6", "the case"]
+        folder = project.warehouse.contents
+        files = [str(path.relative_to(folder)) for path in folder.rglob("*.parquet")]
+        assert len(files) == 5
+        assert sorted(column(project, "select path from landed__contents")) == sorted(files)
+        for table, key in (("calls", "call_id"), ("labels", "call_id"), ("feedback", "feedback_id")):
+            for layer in ("landed", "core"):
+                kept = column(project, f"select right({key}, 1) from {layer}__{table} order by all")
+                assert kept == ["3", "4", "5", "6"]
+        assert project.warehouse.frame(rates).equals(before)
 
 
 def test_nothing_is_past_its_time_on_an_empty_project(tmp_path: Path) -> None:
@@ -106,9 +84,6 @@ def test_days_without_rows_are_never_made_again(project: SmallProject) -> None:
     after = project.warehouse.frame(query)
     assert after.filter(after["day"] < DAYS[3]).equals(before.filter(before["day"] < DAYS[3]))
     assert set(after["day"]) == set(DAYS)
-
-
-def test_a_longer_retention_later_brings_no_empty_day_back(project: SmallProject) -> None:
-    retention.apply(project.warehouse, KEEP)
+    # A longer retention later brings no empty day back.
     retention.apply(project.warehouse, Retention(contents=30, calls=400))
     assert days.all_days(project.warehouse, DAYS[-1]) == Day(DAYS[2], DAYS[-1])

@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from itertools import pairwise
 from math import log
 
 import numpy as np
@@ -40,6 +41,17 @@ class Scale(StrEnum):
     RATE = "rate"  # share of one of two values
     LOG = "log"  # W1 of logarithms, in standard deviations
     LINEAR = "linear"  # W1 of values, in standard deviations
+
+
+_TOPIC = "input_topic"
+_NEW_TOPIC = -1
+_INPUT_KINDS = (("input_language", "input language"),)
+_INPUT_NUMBERS = (
+    ("n_input_chars", "input length", Scale.LOG),
+    ("input_tokens", "input tokens", Scale.LOG),
+    ("context_score", "context score", Scale.LINEAR),
+    ("n_context_chunks", "context chunks", Scale.LINEAR),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,6 +102,31 @@ class Axis:
     def reference(self, ago: int = 0) -> Flags:
         """Return which days are compared with: 28 of them, 7 days before the window's last."""
         return self.window(REFERENCE_DAYS, ago + REFERENCE_ENDS)
+
+
+def of_inputs(
+    categories: pl.DataFrame, histograms: pl.DataFrame, cells: pl.DataFrame, axis: Axis
+) -> list[Field]:
+    """Lay out what can be compared about inputs, from the summary tables."""
+    names = of_names(categories, [name for name, _ in _INPUT_KINDS])
+    counts = of_numbers(histograms, [name for name, _, _ in _INPUT_NUMBERS])
+    topics = _topics(cells, axis.day)
+    return [
+        *kinds(names, _INPUT_KINDS, axis),
+        *numbers(counts, _INPUT_NUMBERS, axis),
+        *kinds(topics, [(_TOPIC, "input topic")], axis, table="summary__cells"),
+    ]
+
+
+def _topics(cells: pl.DataFrame, day: date) -> Parts:
+    """Rows of the newest codebook that was there on the judged day, as a field."""
+    known = cells.filter(pl.col("fitted_on") <= day)
+    newest = known.filter(pl.col("fitted_on") == pl.col("fitted_on").max())
+    if newest.is_empty():
+        return {}
+    name = pl.when(pl.col("cell") == _NEW_TOPIC).then(pl.lit("new topic"))
+    value = name.otherwise(pl.format("topic {}", pl.col("cell")))
+    return {_TOPIC: newest.select("day", "n", value=value)}
 
 
 def of_names(categories: pl.DataFrame, fields: Collection[str]) -> Parts:
@@ -218,5 +255,5 @@ def _ranges(cuts: Ints) -> tuple[str, ...]:
     ends = [f"{end:.3g}" for end in bin_value(cuts)]
     if not ends:
         return ("all",)
-    inner = [f"{low} to {high}" for low, high in zip(ends, ends[1:], strict=False)]
+    inner = [f"{low} to {high}" for low, high in pairwise(ends)]
     return (f"up to {ends[0]}", *inner, f"above {ends[-1]}")

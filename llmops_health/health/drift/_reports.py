@@ -36,12 +36,18 @@ UNITS = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judged:
-    """A move with its effect and the status it has earned."""
+    """A move with its effect and the status it has earned.
+
+    `findable` is the smallest move of its field that some window finds, in tolerated moves.
+    """
 
     move: Move
     effect: Interval
     status: Status
+    findable: float
 
+
+_UNSEEN = Interval(0.0, 0.0, 0.0)
 
 Severity = Callable[[Move, Interval], Status]
 
@@ -57,20 +63,22 @@ def judge(
         One per field: its worst, then surest move; worst and surest fields first.
     """
     order = [Status.FAIL, Status.WARN, Status.PASS]
-    of_field: dict[str, Judged] = {}
     moves = sorted(measure(fields, axis, params), key=lambda move: move.p_value)
+    findable: dict[str, float] = {}
+    for move in moves:
+        found = move.smallest_findable(params, len(moves))
+        findable[move.field.name] = min(found, findable.get(move.field.name, found))
+    of_field: dict[str, Judged] = {}
     for place, move in enumerate(moves):
+        name = move.field.name
         is_sure = move.p_value <= params.alpha and move.lasts
-        if not is_sure and (place > 0 or move.field.name in of_field):
-            judged = Judged(move, Interval(0.0, 0.0, 0.0), Status.PASS)
-        else:
-            effect = move.effect()
-            is_large = abs(effect.estimate) >= move.floor(params)
-            status = severity(move, effect) if is_sure and is_large else Status.PASS
-            judged = Judged(move, effect, status)
-        known = of_field.get(move.field.name)
-        if known is None or order.index(judged.status) < order.index(known.status):
-            of_field[move.field.name] = judged
+        # Effects cost most of the time, and of quiet fields only the first is shown.
+        effect = move.effect() if is_sure or place == 0 else _UNSEEN
+        is_large = abs(effect.estimate) >= move.floor(params)
+        status = severity(move, effect) if is_sure and is_large else Status.PASS
+        judged = Judged(move, effect, status, findable[name])
+        if name not in of_field or order.index(status) < order.index(of_field[name].status):
+            of_field[name] = judged
     return sorted(of_field.values(), key=lambda j: (order.index(j.status), j.move.p_value))
 
 
@@ -143,8 +151,7 @@ def report(
 def _quiet(
     feature_id: str, day: date, judged: Sequence[Judged], params: MoveParams, n: int
 ) -> Finding:
-    weeks = [j.move for j in judged if j.move.days == max(k.move.days for k in judged)]
-    findable = float(np.median([m.smallest_findable(params, 2 * len(judged)) for m in weeks]))
+    findable = float(np.median([one.findable for one in judged]))
     surest = judged[0]
     p_value = min(j.move.p_value for j in judged)
     if findable > 1:
@@ -161,10 +168,19 @@ def _quiet(
         surest,
         params,
         "",
-        f"; the surest move of {len(judged)} fields",
+        f"; the surest move of {len(judged)} fields{_but(surest, params)}",
         action="",
         p_value=p_value,
     )
+
+
+def _but(surest: Judged, params: MoveParams) -> str:
+    """Why a move larger than tolerated is none."""
+    if abs(surest.effect.estimate) < surest.move.floor(params):
+        return ""
+    if surest.move.p_value > params.alpha:
+        return f", which may be chance (p {surest.move.p_value:.2g})"
+    return ", which hangs on a single day"
 
 
 def _finding(

@@ -34,22 +34,12 @@ from pydantic import Field as Setting
 from llmops_health.config import Feature
 from llmops_health.findings import Finding, Status
 from llmops_health.health.drift import _fields
-from llmops_health.health.drift._fields import Axis, Field, Scale
+from llmops_health.health.drift._fields import Axis, Scale
 from llmops_health.health.drift._moves import Move, MoveParams
 from llmops_health.health.drift._reports import judge, report
 from llmops_health.kernels.intervals import Interval
 
 HISTORY_DAYS = 63
-
-_KINDS = (("input_language", "input language"),)
-_NUMBERS = (
-    ("n_input_chars", "input length", Scale.LOG),
-    ("input_tokens", "input tokens", Scale.LOG),
-    ("context_score", "context score", Scale.LINEAR),
-    ("n_context_chunks", "context chunks", Scale.LINEAR),
-)
-_TOPIC = "input_topic"
-_NEW_TOPIC = -1
 
 
 class Params(MoveParams):
@@ -76,11 +66,7 @@ def check(
 ) -> Iterator[Finding]:
     """Yield the finding of the whole, then one per input field that moved too far."""
     axis = Axis.ending(day, HISTORY_DAYS)
-    topics = _topics(summary__cells, day)
-    fields = [
-        *input_fields(summary__categories, summary__histograms, axis),
-        *_fields.kinds(topics, [(_TOPIC, "input topic")], axis, table="summary__cells"),
-    ]
+    fields = _fields.of_inputs(summary__categories, summary__histograms, summary__cells, axis)
     if not fields:
         yield Finding(status=Status.NOT_APPLICABLE, n=0, message="No input was ever logged.")
         return
@@ -99,23 +85,3 @@ def check(
         action="Read the newest inputs of the values that grew; add cases for them to the eval "
         "set, or route them elsewhere.",
     )
-
-
-def input_fields(
-    summary__categories: pl.DataFrame, summary__histograms: pl.DataFrame, axis: Axis
-) -> list[Field]:
-    """Lay out what can be compared about inputs, but for their topics."""
-    words = _fields.of_names(summary__categories, [name for name, _ in _KINDS])
-    counts = _fields.of_numbers(summary__histograms, [name for name, _, _ in _NUMBERS])
-    return [*_fields.kinds(words, _KINDS, axis), *_fields.numbers(counts, _NUMBERS, axis)]
-
-
-def _topics(cells: pl.DataFrame, day: date) -> _fields.Parts:
-    """Rows of the newest codebook that was there on the judged day, as a field."""
-    known = cells.filter(pl.col("fitted_on") <= day)
-    newest = known.filter(pl.col("fitted_on") == pl.col("fitted_on").max())
-    if newest.is_empty():
-        return {}
-    name = pl.when(pl.col("cell") == _NEW_TOPIC).then(pl.lit("new topic"))
-    value = name.otherwise(pl.format("topic {}", pl.col("cell")))
-    return {_TOPIC: newest.select("day", "n", value=value)}

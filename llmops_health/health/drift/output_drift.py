@@ -34,10 +34,9 @@ from pydantic import Field as Setting
 from llmops_health.config import Feature
 from llmops_health.findings import Finding, Status
 from llmops_health.health.drift import _fields
-from llmops_health.health.drift._fields import Axis, Scale
+from llmops_health.health.drift._fields import Axis, Field, Scale
 from llmops_health.health.drift._moves import Move, MoveParams
-from llmops_health.health.drift._reports import Judged, judge, report
-from llmops_health.health.drift.input_drift import input_fields
+from llmops_health.health.drift._reports import judge, report
 from llmops_health.kernels.intervals import Interval
 
 HISTORY_DAYS = 63
@@ -90,6 +89,7 @@ def check(
     day: date,
     summary__categories: pl.DataFrame,
     summary__histograms: pl.DataFrame,
+    summary__cells: pl.DataFrame,
     params: Params,
 ) -> Iterator[Finding]:
     """Yield the finding of the whole, then one per output field that moved too far."""
@@ -111,7 +111,8 @@ def check(
     moved = [one for one in judged if one.status is not Status.PASS]
     why, action = "", ""
     if moved:
-        inputs_moved = _inputs_moved(summary__categories, summary__histograms, axis, params)
+        inputs = _fields.of_inputs(summary__categories, summary__histograms, summary__cells, axis)
+        inputs_moved = _moved(inputs, axis, params)
         declared = _declared_changes(names, axis, moved[0].move.days)
         why, action = _explain(declared, inputs_moved=inputs_moved)
     yield from report(feature.id, fields, axis, params, judged, why=why, action=action)
@@ -130,13 +131,9 @@ def _severity(feature: Feature, move: Move, effect: Interval, params: Params) ->
     return Status.FAIL if fails else Status.WARN
 
 
-def _inputs_moved(
-    categories: pl.DataFrame, histograms: pl.DataFrame, axis: Axis, params: Params
-) -> bool:
-    inputs: list[Judged] = judge(
-        input_fields(categories, histograms, axis), axis, params, lambda _move, _effect: Status.WARN
-    )
-    return any(one.status is not Status.PASS for one in inputs)
+def _moved(fields: list[Field], axis: Axis, params: Params) -> bool:
+    judged = judge(fields, axis, params, lambda _move, _effect: Status.WARN)
+    return any(one.status is not Status.PASS for one in judged)
 
 
 def _declared_changes(names: _fields.Parts, axis: Axis, days: int) -> list[str]:

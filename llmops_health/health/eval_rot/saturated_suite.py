@@ -124,7 +124,7 @@ def _judge(
             segment=suite_id,
             n=n,
             message=f"{n} eval cases were run by {params.min_takers} versions or more, "
-            f"{params.min_cases} are needed; {n_takers} versions were seen.",
+            f"{params.min_cases} are needed; versions seen: {n_takers}.",
         )
     fails = seen & (grid.passed < _ALL)
     n_passed = int((enough & ~fails.any(axis=0)).sum())

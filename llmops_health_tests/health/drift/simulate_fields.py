@@ -75,9 +75,7 @@ def draw_values(
     return np.asarray(np.minimum(values, len(shares) - 1), dtype=np.int64)
 
 
-def categories(
-    traffic: Traffic, fields: Mapping[str, npt.NDArray[np.str_]]
-) -> pl.DataFrame:
+def categories(traffic: Traffic, fields: Mapping[str, npt.NDArray[np.str_]]) -> pl.DataFrame:
     """Count values per day as `summary__categories` does."""
     return _stack(traffic, fields)
 
@@ -134,13 +132,9 @@ class Tables:
     histograms: pl.DataFrame
     cells: pl.DataFrame
 
-    def of_inputs(self, day: date) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-        """Return what input_drift gets on a day."""
+    def of_day(self, day: date) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+        """Return what the checks get on a day."""
         return window(self.categories, day), window(self.histograms, day), window(self.cells, day)
-
-    def of_outputs(self, day: date) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Return what output_drift gets on a day."""
-        return window(self.categories, day), window(self.histograms, day)
 
 
 def make_tables(
@@ -149,9 +143,7 @@ def make_tables(
     """Draw a feature whose volume grows by 40 %, with a burst on day 45 and a weekend mix."""
     fault = fault or Fault(starts=1_000)
     rng = np.random.default_rng(seed)
-    traffic = make_traffic(
-        rng, calls_per_day=calls_per_day, n_users=n_users, growth=1.4, burst=45
-    )
+    traffic = make_traffic(rng, calls_per_day=calls_per_day, n_users=n_users, growth=1.4, burst=45)
     n = traffic.day.size
     is_after = traffic.day >= fault.starts
     labels = draw_values(traffic, WEEKDAY_SHARES, WEEKEND_SHARES, rng)

@@ -7,12 +7,16 @@ from datetime import date, timedelta
 import duckdb
 import polars as pl
 import pytest
-import simulate_fields
-from simulate_fields import Fault, day_number, make_tables
 
 from llmops_health.config import Feature
 from llmops_health.findings import Finding, Status
 from llmops_health.health.drift.input_drift import Params, check
+from llmops_health_tests.health.drift.simulate_fields import (
+    FIRST_DAY,
+    Fault,
+    day_number,
+    make_tables,
+)
 
 FEATURE = Feature(id="triage", kind="classifier")
 DAY = date(2026, 3, 31)
@@ -59,17 +63,17 @@ def judge(categories: pl.DataFrame, params: Params | None = None) -> list[Findin
 
 def test_a_language_that_grew_is_named_with_its_points() -> None:
     whole, segment = judge(languages((40, 95, 5), (2, 80, 20)))
-    # JS distance (base 2) of 0.05 and 0.20: 0.166 by scipy 1.17 jensenshannon; sampling adds
-    # about sqrt(1 / (8 ln 2) * (1 / 200 + 1 / 2800)) = 0.031 in squares.
+    # Base 2, of 0.05 and 0.20: 0.1985 by jensenshannon of scipy 1.17. Sampling adds about
+    # 1 / (8 ln 2) * (1 / 200 + 1 / 2000) = 0.001 to the square: 0.1960.
     assert whole.status is Status.WARN
-    assert whole.value == pytest.approx(0.163, abs=0.01)
+    assert whole.value == pytest.approx(0.196, abs=0.003)
     assert "de +15.0 pp" in whole.message
     assert (segment.segment, segment.status) == ("input_language", Status.WARN)
     assert whole.p_value is not None
     assert whole.p_value <= Params().alpha
 
 
-@pytest.mark.parametrize(("max_js", "status"), [(0.15, Status.WARN), (0.18, Status.PASS)])
+@pytest.mark.parametrize(("max_js", "status"), [(0.18, Status.WARN), (0.21, Status.PASS)])
 def test_the_tolerated_distance_decides(max_js: float, status: Status) -> None:
     whole, *_ = judge(languages((40, 95, 5), (2, 80, 20)), Params(max_js=max_js))
     assert whole.status is status
@@ -78,6 +82,7 @@ def test_the_tolerated_distance_decides(max_js: float, status: Status) -> None:
 def test_one_day_is_no_drift_however_large() -> None:
     [whole] = judge(languages((40, 95, 5), (1, 10, 90)))
     assert whole.status is Status.PASS
+    assert whole.message.endswith("which hangs on a single day.")
 
 
 def test_a_past_odd_day_in_the_week_is_no_drift() -> None:
@@ -137,7 +142,7 @@ def test_a_codebook_fitted_after_the_day_is_not_known() -> None:
     tables = make_tables(1, Fault(new_topic=0.35))
     day = day_number(58)
     later = tables.cells.with_columns(fitted_on=pl.lit(day + timedelta(days=1)))
-    args = (tables.of_inputs(day)[0], tables.of_inputs(day)[1])
+    args = (tables.of_day(day)[0], tables.of_day(day)[1])
     segments = {f.segment for f in check(FEATURE, day, *args, tables.cells, Params())}
     assert "input_topic" in segments
     segments = {f.segment for f in check(FEATURE, day, *args, later, Params())}
@@ -153,7 +158,7 @@ def test_evidence_runs() -> None:
         .otherwise("k")
     )
     found = list(check(FEATURE, day, tables.categories, counts, tables.cells, Params()))
-    assert {f.segment for f in found} >= {"", "input_topic", "n_input_chars"}
+    assert {f.segment for f in found[1:]} == {"input_topic", "n_input_chars"}
     with duckdb.connect() as connection:
         connection.register("summary__cells", tables.cells)
         connection.register("summary__categories", tables.categories)
@@ -161,9 +166,9 @@ def test_evidence_runs() -> None:
             "create table core__calls (feature_id varchar, day date, run_kind varchar, "
             "n_input_chars bigint, input_tokens bigint, context_score double)"
         )
-        for finding in found:
-            assert connection.sql(finding.evidence_sql).columns[0] == "day"
-        assert connection.sql(found[0].evidence_sql).fetchone() is not None
+        for finding in found[1:]:
+            rows = connection.sql(finding.evidence_sql).fetchall()
+            assert bool(rows) == (finding.segment == "input_topic")
 
 
 @pytest.mark.slow
@@ -174,7 +179,7 @@ def test_steady_traffic_raises_no_alarm(n_users: int) -> None:
         tables = make_tables(seed, n_users=n_users)
         for index in range(35, 63, 4):
             day = day_number(index)
-            found.append(next(check(FEATURE, day, *tables.of_inputs(day), Params())))
+            found.append(next(check(FEATURE, day, *tables.of_day(day), Params())))
     assert {f.status for f in found} <= {Status.PASS, Status.NOT_ENOUGH_DATA}
     # 8 independent worlds; 0.05 and three standard errors of 8 at worst all days alike.
     assert sum((f.p_value or 1) < 0.05 for f in found) <= 0.05 * len(found) + 3 * 0.077 * 28
@@ -187,7 +192,7 @@ def test_a_topic_growing_to_a_third_is_found_within_a_week() -> None:
     for seed in range(20):
         tables = make_tables(100 + seed, Fault(new_topic=0.35))
         days = (day_number(index) for index in (52, 54, 56))
-        found = (next(check(FEATURE, d, *tables.of_inputs(d), Params())) for d in days)
+        found = (next(check(FEATURE, d, *tables.of_day(d), Params())) for d in days)
         n_found += any(f.status is Status.WARN for f in found)
     assert n_found >= 19
 
@@ -197,4 +202,4 @@ def test_simulated_traffic_is_what_it_says() -> None:
     per_day = counts.group_by("day").agg(pl.col("n").sum()).sort("day")["n"]
     assert per_day.mean() == pytest.approx(150 * 1.2, rel=0.15)
     assert per_day[45] > 1.8 * per_day[44]
-    assert simulate_fields.FIRST_DAY.weekday() == 0
+    assert FIRST_DAY.weekday() == 0

@@ -10,17 +10,18 @@ import polars as pl
 
 from llmops_health.config import Feature
 
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Traffic = tuple[pl.DataFrame, pl.DataFrame]
+Schema = dict[str, type[pl.DataType] | pl.DataType]
+
 LAST = date(2026, 3, 29)
 FEATURE = Feature(id="help", kind="rag")
 N_CELLS = 12
 WEEKDAY_CELLS = np.array([12, 10, 9, 8, 8, 7, 6, 5, 4, 3, 2, 1], dtype=np.float64)
 WEEKEND_CELLS = WEEKDAY_CELLS[::-1].copy()
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Traffic = tuple[pl.DataFrame, pl.DataFrame]
-
-CASES = {
+CASES: Schema = {
     "suite_id": pl.String,
     "case_id": pl.String,
     "feature_id": pl.String,
@@ -29,7 +30,7 @@ CASES = {
     "added_at": pl.Datetime("us"),
     "retired_at": pl.Datetime("us"),
 }
-CELLS = {
+CELLS: Schema = {
     "feature_id": pl.String,
     "suite_id": pl.String,
     "case_id": pl.String,
@@ -42,7 +43,7 @@ CELLS = {
     "nearest_case_id": pl.String,
     "nearest_similarity": pl.Float64,
 }
-ITEMS = {
+ITEMS: Schema = {
     "day": pl.Date,
     "feature_id": pl.String,
     "suite_id": pl.String,
@@ -55,7 +56,7 @@ ITEMS = {
     "p_passed": pl.Float64,
     "n_trials": pl.Int64,
 }
-TEXT_CELLS = {
+TEXT_CELLS: Schema = {
     "day": pl.Date,
     "feature_id": pl.String,
     "call_id": pl.String,
@@ -63,7 +64,7 @@ TEXT_CELLS = {
     "cell": pl.Int32,
     "similarity": pl.Float64,
 }
-TEXT_SAMPLES = {
+TEXT_SAMPLES: Schema = {
     "day": pl.Date,
     "feature_id": pl.String,
     "call_id": pl.String,
@@ -72,7 +73,7 @@ TEXT_SAMPLES = {
     "is_failing": pl.Boolean,
     "confidence": pl.Float64,
 }
-SATISFACTION = {
+SATISFACTION: Schema = {
     "day": pl.Date,
     "feature_id": pl.String,
     "name": pl.String,
@@ -160,7 +161,8 @@ def weekly_runs(rng: np.random.Generator, n_days: int, per_week: float = 0.0) ->
 
 def heavy_tailed_users(rng: np.random.Generator, n_users: int) -> Floats:
     rate = rng.pareto(1.5, n_users) + 0.2
-    return np.minimum(rate, rate.sum() * 0.05) / np.minimum(rate, rate.sum() * 0.05).sum()
+    capped = np.minimum(rate, rate.sum() * 0.05)
+    return np.asarray(capped / capped.sum())
 
 
 def volumes(rng: np.random.Generator, n_days: int, per_day: float) -> Ints:
@@ -209,7 +211,7 @@ def traffic(
 
 def ramp(n_days: int, since: int, share: float, ramp_days: int = 8) -> Floats:
     """Share of a new topic per day: from day `since` (from 0) on it grows to `share`."""
-    return share * np.clip((np.arange(n_days) - since + 1) / ramp_days, 0, 1)
+    return np.asarray(share * np.clip((np.arange(n_days) - since + 1) / ramp_days, 0, 1))
 
 
 def ratings(

@@ -90,7 +90,7 @@ def test_repeated_runs_are_one_taker() -> None:
     scores = runs({f"r{i}": (ago(i), "champion", "v1", np.ones(40)) for i in range(9)})
     found = judge(scores)
     assert found.status is Status.NOT_ENOUGH_DATA
-    assert "1 versions were seen" in found.message
+    assert "versions seen: 1" in found.message
 
 
 def test_versions_without_a_name_are_one_taker() -> None:

@@ -80,6 +80,11 @@ def test_the_lower_end_of_the_fall_decides(n_new: int, status: Status) -> None:
     assert judge(shift(now, USUAL), cases(8), [0, 1, 2, 3]).status is status
 
 
+def test_a_case_far_from_every_topic_covers_no_new_topic() -> None:
+    found = judge(shift(NEW_20, USUAL), cases(10), [0, 1, 2, 3, -1])
+    assert found.value == pytest.approx(20)
+
+
 def test_an_uncovered_topic_that_always_was_is_no_fall() -> None:
     found = judge(shift(NEW_20, NEW_20), cases(8), [0, 1, 2, 3])
     assert found.value == pytest.approx(0)
@@ -101,7 +106,7 @@ def test_retired_cases_cover_nothing_from_their_day_on() -> None:
     kept, gone = cases(4), cases(4, retired=ago(2), first=4)
     suite = pl.concat([kept, gone])
     cells = [0, 1, 2, 2, 3, 3, 3, 3]
-    assert judge(shift(USUAL, USUAL), suite, cells).value == pytest.approx(25)
+    assert judge(shift(USUAL, USUAL), suite, cells, day=ago(2)).value == pytest.approx(25)
     assert judge(shift(USUAL, USUAL), suite, cells, day=ago(3)).value == pytest.approx(0)
 
 
