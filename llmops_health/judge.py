@@ -100,7 +100,7 @@ def judge(
     rows: list[dict[str, object]] = []
     for feature in watched:
         histories = {
-            name: History(parts.get(feature.id, tables[name].clear()))
+            name: History(parts.get(feature.id, tables[name].clear()) if parts else tables[name])
             for name, parts in by_feature.items()
         }
         for one_day in day.days():
@@ -127,6 +127,7 @@ def _row(finding: Finding) -> dict[str, object]:
 
 
 def _by_feature(rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Return each feature's rows; nothing where rows belong to no feature and all may know them."""
     if "feature_id" not in rows.columns:
         return {}
     parts = rows.partition_by("feature_id", as_dict=True)

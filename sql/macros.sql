@@ -71,6 +71,37 @@ create or replace macro script_language(t) as
 -- where a word begins, as the beginning of a pattern: (?i) holds to the pattern's end
 create or replace macro word_start() as '(?i)(?:^|[ ''’("¿¡\n])';
 
+-- the most frequent words of each language, as the inside of a pattern that ends in \b
+create or replace macro words_nl() as
+    'de|het|een|en|van|ik|je|is|niet|op|te|voor|met|zijn|dat|die|aan|er|maar|om|mijn'
+    || '|wat|hoe|kan|naar|bij|ook|worden|heeft|heb|u|uw|dit|deze|wordt|geen|waar|waarom'
+    || '|nog|was|wij|we|ons|als|of|kunt|graag|moet|uit|door|over|dan';
+create or replace macro words_it() as
+    'il|lo|la|gli|di|che|e|un|una|per|non|con|sono|del|della|dei|delle|nel|nella|al'
+    || '|alla|da|si|mi|come|ho|ha|questo|questa|ma|anche|cosa|dove|quando|mio|mia|le|ciao'
+    || '|grazie|dal|dalla|se|su|era|essere|quale|hai|posso|ci|sul|sulla|degli';
+create or replace macro words_pt() as
+    'o|os|as|de|que|e|em|um|uma|não|com|por|para|do|da|dos|das|no|na|nos|se|seu|sua'
+    || '|meu|minha|mais|como|ao|são|foi|eu|mas|isso|esta|este|pode|obrigado|obrigada|qual'
+    || '|quando|onde|tem|posso|pelo|pela|muito|também|ser|estou|me';
+create or replace macro words_es() as
+    'el|la|los|las|de|que|y|en|un|una|es|por|con|para|no|se|su|del|al|lo|mi|cómo|muy'
+    || '|pero|más|son|ha|me|este|esta|puedo|tengo|como|porque|dónde|cuándo|hola|gracias'
+    || '|fue|hay|sin|usted|sus|le|nos|cuando|también|si|cuál|ser|he';
+create or replace macro words_fr() as
+    'le|la|les|des|est|une|un|et|que|qui|dans|pour|vous|je|pas|avec|sur|ce|il|nous'
+    || '|mon|ma|votre|sont|au|aux|du|ne|plus|comment|pourquoi|mais|cette|ai|en|de|par|elle'
+    || '|mes|ont|peut|être|quel|quelle|bonjour|merci|cela|leur|ou|puis|nos|vos|se';
+create or replace macro words_de() as
+    'der|die|das|und|ist|nicht|ich|ein|eine|einen|einem|mit|auf|für|wir|sie|haben'
+    || '|wurde|bitte|von|zu|den|dem|im|wie|kann|mein|meine|meinen|ihre|ihr|sind|auch|sich'
+    || '|wird|werden|hat|bei|noch|aber|oder|nach|wenn|zum|zur|mir|was|warum|wo|du|habe'
+    || '|kein|keine|dass|als|diese|dieser';
+create or replace macro words_en() as
+    'the|and|of|to|is|that|it|you|for|with|this|my|your|was|are|have|not|be|on|what|how'
+    || '|can|(?-i:I)|we|please|from|which|would|should|will|there|but|does|why|where|when'
+    || '|did|if|been|they|by|just|could|their|than|more|because';
+
 -- language of a text in latin letters by its most frequent stop words, 'und' where there are few:
 -- none, or one in 50 characters or less. A word begins the text or follows a delimiter.
 -- Each score is 8 x count + place in the list, so that greatest() carries the language with it;
@@ -80,72 +111,54 @@ create or replace macro latin_language(t) as
     ['nl', 'it', 'pt', 'es', 'fr', 'de', 'en', 'und'][greatest(
         len(regexp_extract_all(
             t,
-            word_start()
-            || '(?:(?:de|het|een|en|van|ik|je|is|niet|op|te|voor|met|zijn|dat|die|aan|er|maar|om'
-            || '|mijn|wat'
-            || '|hoe|kan|naar|bij|ook|worden|heeft|heb|u|uw|dit|deze|wordt|geen|waar|waarom|nog|was'
-            || '|wij|we|ons|als|of|kunt|graag|moet|uit|door|over|dan'
-            || ')\b)'
+            word_start() || '(?:(?:' || words_nl() || ')\b)'
         )) * 8 + 0,
         len(regexp_extract_all(
             t,
-            word_start()
-            || '(?:(?:il|lo|la|gli|di|che|e|un|una|per|non|con|sono|del|della|dei|delle|nel'
-            || '|nella|al'
-            || '|alla|da|si|mi|come|ho|ha|questo|questa|ma|anche|cosa|dove|quando|mio|mia|le|ciao'
-            || '|grazie|dal|dalla|se|su|era|essere|quale|hai|posso|ci|sul|sulla|degli'
-            || ')\b|[èÈ] |più|perché|può)'
+            word_start() || '(?:(?:' || words_it() || ')\b|[èÈ] |più|perché|può)'
         )) * 8 + 1,
         len(regexp_extract_all(
             t,
-            '(?:' || word_start()
-            || '(?:(?:o|os|as|de|que|e|em|um|uma|não|com|por|para|do|da|dos|das|no|na|nos|se|seu'
-            || '|sua|meu'
-            || '|minha|mais|como|ao|são|foi|eu|mas|isso|esta|este|pode|obrigado|obrigada|qual'
-            || '|quando'
-            || '|onde|tem|posso|pelo|pela|muito|também|ser|estou|me'
-            || ')\b|[éÉ] |está|você|olá|[àÀ] |já ))|ã|õ'
+            '(?:' || word_start() || '(?:(?:' || words_pt() || ')\b|[éÉ] |está|você|olá|[àÀ] |já ))|ã|õ'
         )) * 8 + 2,
         len(regexp_extract_all(
             t,
-            '(?:' || word_start()
-            || '(?:(?:el|la|los|las|de|que|y|en|un|una|es|por|con|para|no|se|su|del|al|lo|mi'
-            || '|cómo|muy|pero'
-            || '|más|son|ha|me|este|esta|puedo|tengo|como|porque|dónde|cuándo|hola|gracias|fue|hay'
-            || '|sin|usted|sus|le|nos|cuando|también|si|cuál|ser|he'
-            || ')\b|está|qué|sí ))|ñ'
+            '(?:' || word_start() || '(?:(?:' || words_es() || ')\b|está|qué|sí ))|ñ'
         )) * 8 + 3,
         len(regexp_extract_all(
             t,
-            '(?:' || word_start()
-            || '(?:(?:le|la|les|des|est|une|un|et|que|qui|dans|pour|vous|je|pas|avec|sur|ce|il'
-            || '|nous|mon|ma'
-            || '|votre|sont|au|aux|du|ne|plus|comment|pourquoi|mais|cette|ai|en|de|par|elle|mes|ont'
-            || '|peut|être|quel|quelle|bonjour|merci|cela|leur|ou|puis|nos|vos|se'
-            || ')\b|où |[éÉ]té|[àÀ] ))|œ'
+            '(?:' || word_start() || '(?:(?:' || words_fr() || ')\b|où |[éÉ]té|[àÀ] ))|œ'
         )) * 8 + 4,
         len(regexp_extract_all(
             t,
-            '(?:' || word_start()
-            || '(?:(?:der|die|das|und|ist|nicht|ich|ein|eine|einen|einem|mit|auf|für|wir|sie'
-            || '|haben|wurde'
-            || '|bitte|von|zu|den|dem|im|wie|kann|mein|meine|meinen|ihre|ihr|sind|auch|sich|wird'
-            || '|werden|hat|bei|noch|aber|oder|nach|wenn|zum|zur|mir|was|warum|wo|du|habe|kein'
-            || '|keine'
-            || '|dass|als|diese|dieser'
-            || ')\b))|ß'
+            '(?:' || word_start() || '(?:(?:' || words_de() || ')\b))|ß'
         )) * 8 + 5,
         len(regexp_extract_all(
             t,
-            word_start()
-            || '(?:(?:the|and|of|to|is|that|it|you|for|with|this|my|your|was|are|have|not|be|on'
-            || '|what|how'
-            || '|can|(?-i:I)|we|please|from|which|would|should|will|there|but|does|why|where|when|did|if'
-            || '|been|they|by|just|could|their|than|more|because'
-            || ')\b)'
+            word_start() || '(?:(?:' || words_en() || ')\b)'
         )) * 8 + 6,
         length(t) // 50 * 8 + 7
     ) % 8 + 1];
+
+-- the same for a text of ASCII letters, with two counts instead of seven wherever no language but
+-- English can win: where words of all the others together are too few.
+create or replace macro ascii_language(t) as
+    list_transform(
+        [[
+            len(regexp_extract_all(t, word_start() || '(?:' || words_en() || ')\b')),
+            len(regexp_extract_all(
+                t,
+                word_start() || '(?:' || words_nl() || '|' || words_it() || '|' || words_pt()
+                || '|' || words_es() || '|' || words_fr() || '|' || words_de() || ')\b'
+            )),
+            length(t) // 50
+        ]],
+        lambda n: case
+            when n[2] > n[1] and n[2] > n[3] then null
+            when n[1] > n[3] then 'en'
+            else 'und'
+        end
+    )[1];
 
 -- words that only English writes, as a pattern
 create or replace macro english_words() as
@@ -176,6 +189,9 @@ create or replace macro text_language(t) as
                         || '|não|uma|com|di|che|il|non|het|een|van|niet) '
                     )
                     then 'en'
+            end,
+            case
+                when strlen(head(t, 256)) = length(head(t, 256)) then ascii_language(head(t, 256))
             end,
             latin_language(head(t, 256))
         )

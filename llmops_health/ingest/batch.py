@@ -196,10 +196,17 @@ class Batch:
 
 
 def open_reader(config: Config, warehouse: Warehouse) -> duckdb.DuckDBPyConnection:
-    """Open a connection that reads files: bounded memory, and `person(id)` with its key."""
+    """Open a connection that reads files, spills beside the storage, and knows `person(id)`."""
     connection = memory()
     given = config.privacy.user_id_key.get_secret_value()
-    persons.install(connection, persons.key_of(given, warehouse.work))
-    connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
+    guard(connection, persons.key_of(given, warehouse.work))
     connection.execute(f"set temp_directory = {literal(str(warehouse.staging))}")
     return connection
+
+
+def guard(connection: duckdb.DuckDBPyConnection, key: bytes) -> None:
+    """Set what reading files needs: a bound on memory, expressions kept apart, `person(id)`."""
+    persons.install(connection, key)
+    connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
+    # It would take a cast that two expressions share out of the TRY that guards each.
+    connection.execute("set disabled_optimizers = 'common_subexpressions'")

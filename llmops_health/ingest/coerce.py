@@ -107,7 +107,7 @@ def stored(column: Column) -> str:
 
 
 def suspect_expression(coerced: Iterable[Coerced]) -> str:
-    """Return one boolean: may this row break a rule?"""
+    """Return one boolean: whether a row may break a rule."""
     listed = list(coerced)
     conditions = [one.suspect for one in listed if one.suspect]
     sizes = [one.n_bytes for one in listed if one.n_bytes]
@@ -203,28 +203,29 @@ def _suspect(column: Column, raw: str, raw_type: str, *, is_event_time: bool) ->
     text = as_text(raw, raw_type)
     # An empty string is suspect too: the exact rules let it pass as unknown.
     unread = f"{name} is null" if column.required else f"({name} is null) <> ({raw} is null)"
+    doubt = "false"
     match column.kind:
         case Kind.NUMBER:
-            return f"{unread} or not isfinite({name})"
+            doubt = f"{unread} or not isfinite({name})"
         case Kind.UNIT:
-            return f"{unread} or not ({name} >= 0 and {name} <= 1)"
+            doubt = f"{unread} or not ({name} >= 0 and {name} <= 1)"
         case Kind.COUNT | Kind.INTEGER:
             below = f" or {name} < 0" if column.kind is Kind.COUNT else ""
             rounded = "" if raw_type in _INTEGERS else f" or {_is_rounded(name, text)}"
-            return f"{unread}{rounded}{below}"
+            doubt = f"{unread}{rounded}{below}"
         case Kind.TIME:
-            return f"{unread} or not {_in_range(name, is_event_time=is_event_time)}"
+            doubt = f"{unread} or not {_in_range(name, is_event_time=is_event_time)}"
         case Kind.JSON:
-            return f"not json_valid({name})"
+            doubt = f"{unread} or not json_valid({name})"
         case Kind.FLAG:
-            return unread
-        case Kind.TEXT | Kind.NAMES:
-            return "false"
+            doubt = unread
         case Kind.KEY | Kind.WORD | Kind.PERSON:
             missing = f"{name} is null or " if column.required else ""
-            if column.among:
-                return f"{missing}{name} not in {_listed(column)}"
-            return f"{missing}strlen({name}) > {_LIMITS[column.kind]}"
+            long = f"strlen({name}) > {_LIMITS[column.kind]}"
+            doubt = missing + (f"{name} not in {_listed(column)}" if column.among else long)
+        case Kind.TEXT | Kind.NAMES:
+            pass
+    return doubt
 
 
 def _rules(column: Column, text: str, *, is_event_time: bool) -> list[tuple[str, str]]:

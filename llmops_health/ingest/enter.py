@@ -79,16 +79,16 @@ def landed_columns(table: Table) -> dict[str, str]:
     return {**table.stored_columns, "file_id": "bigint", ROW_KEY: "bigint"}
 
 
-def enter(
-    warehouse: Warehouse, entry: Entry, staged: contents.Staged | None
-) -> list[FileReport]:
+def enter(warehouse: Warehouse, entry: Entry, staged: contents.Staged | None) -> list[FileReport]:
     """Put a group's rows, rejects, days and records in; all of them or nothing."""
     replaced = _texts_of_former(warehouse, entry)
     with warehouse.write("landed") as connection:
         batch = _next_batch(connection)
         _forget(connection, entry, batch)
         counts = _enter_rows(connection, entry, staged, batch) if staged else {}
-        kept = list(staged.content_files()) if staged and any(n for _, n, _ in counts.values()) else []
+        kept = (
+            list(staged.content_files()) if staged and any(n for _, n, _ in counts.values()) else []
+        )
         _list_contents(connection, entry.table, batch, kept, replaced)
         reports = [_record(connection, entry, file, counts, batch) for file in entry.group]
     if staged:
@@ -218,7 +218,7 @@ def _judge_met(
     connection.execute(
         f"""
         create temp table known_rows as
-        select s.rowid as staged_row, l.rowid as landed_row, {_day_of(table, 'l')} as day,
+        select s.rowid as staged_row, l.rowid as landed_row, {_day_of(table, "l")} as day,
             {is_newer} and s.turn = 1 as is_replaced, l.file_id = s.file_id as is_own
         from (select rowid, * from winners) as s
         inner join (

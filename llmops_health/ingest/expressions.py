@@ -45,11 +45,16 @@ class Given:
 
     relation: str
     listed: str
-    attributes: str
+    unknown: tuple[str, ...]
     types: dict[str, str]
     doubts: list[str]
     suspects: list[str]
     faults: list[str]
+
+    @property
+    def attributes(self) -> str:
+        """Return the SQL of the unknown columns as one JSON object, null where all are null."""
+        return _attributes(self.unknown)
 
     @property
     def raw(self) -> list[str]:
@@ -88,10 +93,17 @@ def give(
              for n, c in sources.items()}  # fmt: skip
     for name, expr in expressions.items():
         types[name] = _type_of(connection, name, expr, seen, list(found.types))
+        # In a list a null that the expression gave can be told from a failure.
+        tried = quoted("__tried_" + name)
         listed += [
-            f"try(({expr})) as {quoted('_' + name)}",
-            f"(try(({expr}) is null) is null) as {quoted('__failed_' + name)}",
+            f"{tried}[1] as {quoted('_' + name)}",
+            f"{tried} is null as {quoted('__failed_' + name)}",
         ]
+    if expressions:
+        tries = ", ".join(
+            f"try([({e})]) as {quoted('__tried_' + n)}" for n, e in expressions.items()
+        )
+        seen = f"(select *, {tries} from {seen})"
     for name in retyped:
         listed += [
             f"{quoted('__text_' + name)}",
@@ -100,7 +112,7 @@ def give(
     return Given(
         relation=seen,
         listed=", ".join(listed) or "null as nothing",
-        attributes=_attributes(unknown),
+        unknown=tuple(unknown),
         types=types,
         doubts=[quoted(f"__{what}_{name}") for name in retyped for what in ("text", "typed")]
         + [quoted("__failed_" + name) for name in expressions],
@@ -144,7 +156,9 @@ def _misfit_fault(name: str, kind: str) -> str:
     text = quoted("__text_" + name)
     reason = f"not {_PLAIN_TYPES.get(kind, 'JSON')}, as the file's other values are"
     given = f"trim({text}) <> ''"
-    return f"when {given} and {_misfits(name, kind)} then {fault(name, reason, f'left({text}, 120)')}"
+    return (
+        f"when {given} and {_misfits(name, kind)} then {fault(name, reason, f'left({text}, 120)')}"
+    )
 
 
 def _failed_fault(name: str) -> str:
@@ -161,7 +175,7 @@ def _type_of(
 ) -> str:
     try:
         described = connection.sql(
-            f"select {PATH}, try(({expression})) as value from {relation} limit 0"
+            f"select {PATH}, try([({expression})])[1] as value from {relation} limit 0"
         )
     except (duckdb.BinderException, duckdb.ParserException, duckdb.CatalogException) as error:
         raise ExpressionError(name, expression, str(error), known) from None

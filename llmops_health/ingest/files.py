@@ -51,7 +51,8 @@ def expand(patterns: Sequence[str], root: Path) -> list[Path]:
     paths: set[Path] = set()
     for pattern in patterns:
         whole = str(root / pattern)
-        matches = glob(whole, recursive=True) if has_magic(whole) else [whole]
+        # Not Path.glob: a pattern may be absolute, and lead out of `root`.
+        matches = glob(whole, recursive=True) if has_magic(whole) else [whole]  # noqa: PTH207
         paths.update(Path(match) for match in matches)
     return sorted(path for path in paths if path.is_file())
 

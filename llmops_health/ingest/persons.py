@@ -13,7 +13,9 @@ _BLOCK = 64
 _MACRO = """
 create or replace temp macro person(id) as
     case when id is not null then
-        sha256(getvariable('hmac_outer') || from_hex(sha256(getvariable('hmac_inner') || encode(id))))
+        sha256(
+            getvariable('hmac_outer') || from_hex(sha256(getvariable('hmac_inner') || encode(id)))
+        )
     end
 """
 

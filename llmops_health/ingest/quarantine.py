@@ -7,7 +7,6 @@ a line that is not JSON is not. Nothing here decides which rows are refused.
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path

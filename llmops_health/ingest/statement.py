@@ -11,7 +11,7 @@ rules cost nothing where no row is suspect.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,7 @@ class Statement:
     table: Table
     select: str
     keeps_text: bool
+    unknown: tuple[str, ...] = ()  # columns of the files that go to `attributes`
 
 
 def needs_row_numbers(mapping: Mapping[str, str]) -> bool:
@@ -100,7 +101,7 @@ def build(
         )
     """
     has_text = any(name in given.types for name in table.text_columns)
-    return Statement(table, select, has_text and content != "none")
+    return Statement(table, select, has_text and content != "none", given.unknown)
 
 
 def _valued(table: Table, coerced: Mapping[str, Coerced]) -> str:

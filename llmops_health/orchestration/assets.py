@@ -123,7 +123,10 @@ def _landing_progress(done: int, total: int, what: str) -> None:
 def layer(name: str, files: Sequence[SqlFile]) -> dg.AssetsDefinition:
     """Return the step that runs the SQL files of a layer for a range of days."""
     by_key = {file.table: file for file in files}
-    specs = [spec(file.table, name, file.doc, _deps(file), ["duckdb", "sql"]) for file in files]
+    specs = [
+        spec(file.table, name, f"```text\n{file.doc}\n```", _deps(file), ["duckdb", "sql"])
+        for file in files
+    ]
 
     @dg.multi_asset(
         name=name,

@@ -1,5 +1,6 @@
 """One step per mode; each check is an asset with an asset check, and numbers per day."""
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import date
 
@@ -23,7 +24,10 @@ SHOWN_FEATURES = 25
 def mode(name: str, checks: Sequence[Check]) -> dg.AssetsDefinition:
     """Return the step that judges one mode for a range of days."""
     by_key = {check.key: check for check in checks}
-    specs = [spec(check.key, name, check.doc, check.reads, ["python", "numpy"]) for check in checks]
+    specs = [
+        spec(check.key, name, as_markdown(check.doc), check.reads, ["python", "numpy"])
+        for check in checks
+    ]
     check_specs = [
         dg.AssetCheckSpec(HEALTHY, asset=check.key, description=check.title, partitions_def=DAYS)
         for check in checks
@@ -67,6 +71,13 @@ def mode(name: str, checks: Sequence[Check]) -> dg.AssetsDefinition:
             yield from _evaluations(key, by_day, day.days())
 
     return run
+
+
+def as_markdown(doc: str) -> str:
+    """Return a check's docstring as Dagster shows it: headings and paragraphs, not one block."""
+    return re.sub(r"^(\S.*)\n(?=    )", r"\n**\1**\n\n", doc, flags=re.MULTILINE).replace(
+        "\n    ", "\n"
+    )
 
 
 def numbers(findings: pl.DataFrame) -> dict[str, float | int]:
@@ -116,6 +127,7 @@ def outcome(
     """Return passed, severity, description and one message per feature of one day's findings."""
     if findings is None or findings.is_empty():
         return False, dg.AssetCheckSeverity.WARN, "No feature to judge.", {}
+    findings = findings.sort(pl.col("segment") != "", maintain_order=True)
     failed = findings.filter(pl.col("status") == Status.FAIL.value)
     warned = findings.filter(pl.col("status") == Status.WARN.value)
     passed = findings.filter(pl.col("status") == Status.PASS.value)

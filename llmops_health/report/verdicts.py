@@ -64,7 +64,7 @@ def _roll_up(of_mode: pl.DataFrame) -> dict[str, object]:
     ]
     ranked = of_mode.with_columns(
         seen=pl.Series(status), rank=pl.Series([_RANK[word] for word in status])
-    ).sort("rank", "p_value", nulls_last=True, maintain_order=True)
+    ).sort("rank", pl.col("segment") != "", "p_value", nulls_last=True, maintain_order=True)
     worst = ranked.row(0, named=True)
     names = ranked["check_name"]
     answered = names.filter(ranked["rank"] <= _RANK["PASS"])

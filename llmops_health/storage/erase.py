@@ -6,6 +6,7 @@ databases are copied to fresh files afterwards, and the published one with them.
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 
 import duckdb
@@ -140,12 +141,15 @@ def _rewrite_texts(
             ).fetchall()
             if not found:
                 continue
+            # Whole before it is among the files that readers of `core__contents` find.
+            half = warehouse.staging / f"swaps-{uuid.uuid4().hex}.parquet"
             fresh = source.with_name(f"{source.stem}e{source.suffix}")
             connection.sql(
                 f"select * from read_parquet($path, hive_partitioning = false)"
                 f" where not ({theirs})",
                 params=params,
-            ).write_parquet(str(fresh), compression="zstd")
+            ).write_parquet(str(half), compression="zstd")
+            half.replace(fresh)
             relative = str(Path(path).with_name(fresh.name))
             stale.append((path, relative, table, day, batch))
     finally:

@@ -8,11 +8,9 @@ transaction; a reader of the published copy needs no lock and never waits.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
-import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,6 +23,7 @@ import duckdb
 import polars as pl
 import pyarrow as pa
 
+from llmops_health.storage.locks import EXCLUSIVE, SHARED, locked, locked_in_turn
 from llmops_health.text.behaviour import macros_sql
 
 LOCK_TIMEOUT_SECONDS = 300.0
@@ -69,7 +68,7 @@ class Warehouse:
         """Make the folders, and the two databases where they are missing; sweep up leftovers."""
         for folder in (self.work, self.contents, self.staging):
             folder.mkdir(parents=True, exist_ok=True)
-        with self._lock(fcntl.LOCK_EX):
+        with self._lock(EXCLUSIVE):
             for name in ("landed", "working"):
                 path = self.work / f"{name}.duckdb"
                 if not path.exists():
@@ -80,7 +79,7 @@ class Warehouse:
                     _connect(fresh).close()
                     fresh.replace(path)
         try:
-            with self._lock(fcntl.LOCK_EX, name=_SWAPS, timeout=0):
+            with self._lock(EXCLUSIVE, name=_SWAPS, timeout=0):
                 self._remove_staged()
         except TimeoutError:
             # Somebody is at it: the next run sweeps.
@@ -89,7 +88,7 @@ class Warehouse:
     @contextmanager
     def write(self, name: str = "working") -> Iterator[duckdb.DuckDBPyConnection]:
         """Open a working database alone, in one transaction that an error rolls back."""
-        with self._lock(fcntl.LOCK_EX):
+        with self._lock(EXCLUSIVE):
             connection = _connect(self.work / f"{name}.duckdb")
             try:
                 connection.execute("begin transaction")
@@ -101,7 +100,7 @@ class Warehouse:
     @contextmanager
     def read(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open both working databases for reading; their tables are named without a prefix."""
-        with self._lock(fcntl.LOCK_SH):
+        with self._lock(SHARED):
             connection = memory()
             try:
                 for name in ("working", "landed"):
@@ -195,8 +194,8 @@ class Warehouse:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         fresh = self.path.with_name(f".{self.path.name}.pub")
         # One publisher at a time to the very end, or an older copy could come last.
-        with self._lock(fcntl.LOCK_EX, name="published"):
-            with self._lock(fcntl.LOCK_EX):
+        with self._lock(EXCLUSIVE, name="published"):
+            with self._lock(EXCLUSIVE):
                 connection = _connect(self.work / "working.duckdb")
                 try:
                     for view in views:
@@ -222,7 +221,7 @@ class Warehouse:
         """
         path = self.work / f"{name}.duckdb"
         fresh = self.work / f"{name}.compact.duckdb"
-        with self._lock(fcntl.LOCK_EX):
+        with self._lock(EXCLUSIVE):
             for leftover in (fresh, _wal(fresh)):
                 leftover.unlink(missing_ok=True)
             # The log of a killed writer goes into the old file first: beside the new one it would
@@ -244,7 +243,7 @@ class Warehouse:
 
     def free_share(self, name: str) -> float:
         """Return the share of a working database's blocks that are free, 0-1."""
-        with self._lock(fcntl.LOCK_SH):
+        with self._lock(SHARED):
             connection = duckdb.connect(self.work / f"{name}.duckdb", read_only=True)
             try:
                 row = connection.execute(
@@ -257,19 +256,19 @@ class Warehouse:
     @contextmanager
     def alone(self, purpose: str) -> Iterator[None]:
         """Hold a named lock for long work that only one process may do, such as ingest."""
-        with self._lock(fcntl.LOCK_EX, name=purpose):
+        with self._lock(EXCLUSIVE, name=purpose):
             yield
 
     @contextmanager
     def without_swaps(self) -> Iterator[None]:
         """Hold off every replacement that would bring back rows which are being erased."""
-        with self._lock(fcntl.LOCK_EX, name=_SWAPS):
+        with self._lock(EXCLUSIVE, name=_SWAPS):
             self._remove_staged()
             yield
 
     @contextmanager
     def _staged(self, table: str) -> Iterator[Path]:
-        with self._lock(fcntl.LOCK_SH, name=_SWAPS):
+        with self._lock(SHARED, name=_SWAPS):
             staged = self.staging / f"{_SWAPS}-{table}-{uuid.uuid4().hex}.parquet"
             try:
                 yield staged
@@ -285,25 +284,10 @@ class Warehouse:
         self, kind: int, *, name: str = "database", timeout: float | None = None
     ) -> Iterator[None]:
         self.work.mkdir(parents=True, exist_ok=True)
-        path = self.work / f"{name}.lock"
         seconds = self.lock_timeout if timeout is None else timeout
-        with path.open("a") as handle:
-            deadline = time.monotonic() + seconds
-            while True:
-                try:
-                    fcntl.flock(handle, kind | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() >= deadline:
-                        raise TimeoutError(
-                            f"{path} has been locked by another process for"
-                            f" {seconds:g} s. See who holds it: fuser {path}"
-                        ) from None
-                    time.sleep(0.01)
-            try:
-                yield
-            finally:
-                fcntl.flock(handle, fcntl.LOCK_UN)
+        lock = locked_in_turn if name == "database" else locked
+        with lock(self.work / f"{name}.lock", kind, seconds):
+            yield
 
 
 def memory() -> duckdb.DuckDBPyConnection:

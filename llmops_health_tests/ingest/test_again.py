@@ -44,7 +44,9 @@ def test_the_same_ids_in_another_file_change_nothing_but_are_counted(project: Pr
     [report] = [r for r in project.land() if r.state == "new"]
     assert (report.n_rows, report.n_new, report.n_duplicates) == (2, 1, 1)
     assert project.calls("call_id, latency_ms") == [("1", 1.0), ("2", None), ("3", None)]
-    duplicates = project.sql("select path, day::varchar, feature_id, n_duplicates from landed__duplicates")
+    duplicates = project.sql(
+        "select path, day::varchar, feature_id, n_duplicates from landed__duplicates"
+    )
     assert duplicates == [(str(project.root / "b.jsonl"), "2026-10-01", "f", 1)]
 
 
@@ -115,7 +117,10 @@ def test_less_content_takes_the_texts_away(project: Project) -> None:
     project.content = "none"
     assert {r.state for r in project.land()} == {"remapped"}
     assert list(project.warehouse.contents.rglob("*.parquet")) == []
-    assert project.calls("call_id, input_sha256, n_input_chars") == [("a", None, 17), ("b", None, 17)]
+    assert project.calls("call_id, input_sha256, n_input_chars") == [
+        ("a", None, 17),
+        ("b", None, 17),
+    ]
 
 
 def versions(*updated: str | None, day: str = "2026-10-01") -> list[dict[str, object]]:

@@ -201,7 +201,9 @@ def test_a_file_name_is_never_sql(project: Project) -> None:
 
 @pytest.mark.parametrize("suffix", ["jsonl", "csv"])
 def test_a_byte_order_mark_is_no_content(project: Project, suffix: str) -> None:
-    text = lines([call()]) if suffix == "jsonl" else b"call_id,feature_id,started_at\n1,f,2026-10-01"
+    text = (
+        lines([call()]) if suffix == "jsonl" else b"call_id,feature_id,started_at\n1,f,2026-10-01"
+    )
     project.write(f"x.{suffix}", b"\xef\xbb\xbf" + text)
     project.source(f"x.{suffix}")
     project.land()

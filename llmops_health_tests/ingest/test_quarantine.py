@@ -126,7 +126,7 @@ def test_a_huge_line_is_put_aside(project: Project, megabytes: int) -> None:
 @pytest.mark.parametrize("bad_row", [0, 30_000])
 def test_line_numbers_hold_over_many_chunks(project: Project, bad_row: int) -> None:
     rows = [call(i, padding="x" * 400) for i in range(60_000)]
-    for row in rows[bad_row:bad_row + 2]:
+    for row in rows[bad_row : bad_row + 2]:
         row["confidence"] = 2
     project.write("x.jsonl", rows)
     project.source("x.jsonl")
@@ -238,8 +238,6 @@ def test_a_file_without_rows_is_no_fault(project: Project, name: str, content: b
     assert {report.state for report in project.land()} == {"same"}
 
 
-@pytest.mark.parametrize(
-    "line", [json.dumps(call()).encode(), b'{"a": 1e99}', b'{"a": 1, "a": 2}']
-)
+@pytest.mark.parametrize("line", [json.dumps(call()).encode(), b'{"a": 1e99}', b'{"a": 1, "a": 2}'])
 def test_why_not_json_of_lines_that_are_read(line: bytes) -> None:
     assert why_not_json(line) is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
 import numpy as np
@@ -27,10 +27,11 @@ DEFAULTS = {
 }
 
 
-def findings(*listed: dict[str, object]) -> pl.DataFrame:
+def findings(*listed: Mapping[str, object]) -> pl.DataFrame:
     """Return a table of findings; each is named c0, c1, ... and says so, unless it says else."""
     rows = [
-        DEFAULTS | {"check_name": f"c{i}", "message": f"m{i}"} | one for i, one in enumerate(listed)
+        DEFAULTS | {"check_name": f"c{i}", "message": f"m{i}"} | dict(one)
+        for i, one in enumerate(listed)
     ]
     return pl.DataFrame(rows, schema=FINDING_SCHEMA, orient="row")
 
@@ -156,6 +157,7 @@ def simulated(p: np.ndarray) -> pl.DataFrame:
             "day": pl.Series(at[0].ravel()).cast(pl.Int32).cast(pl.Date),
             "feature_id": "help",
             "mode": "drift",
+            "segment": "",
             "check_name": pl.Series(at[1].ravel()).cast(pl.String),
             "status": np.where(p.ravel() < 0.05, "FAIL", "PASS"),
             "p_value": p.ravel(),

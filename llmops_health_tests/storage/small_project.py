@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -48,7 +48,7 @@ class SmallProject:
         warehouse.ensure(steps.all_tables())
         return warehouse
 
-    def write(self, table: str, name: str, rows: Sequence[dict[str, object]]) -> None:
+    def write(self, table: str, name: str, rows: Sequence[Mapping[str, object]]) -> None:
         """Append rows to a file."""
         path = self.folder / table / f"{name}.jsonl"
         path.parent.mkdir(exist_ok=True)

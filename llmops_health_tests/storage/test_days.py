@@ -1,4 +1,4 @@
-"""Which days are out of date: new days, late rows, grown files, rows without a day or after today."""
+"""Which days are out of date: new days, late rows, grown files, rows without a day."""
 
 from __future__ import annotations
 

@@ -46,11 +46,14 @@ def project(tmp_path: Path) -> SmallProject:
     ]
     made.write("feedback", "f", [said | comment for comment in comments])
     review = {"task_id": "t", "feature_id": "help", "queue_id": "q", "created_at": AT}
-    reviews = [{"review_id": "r1", "call_id": HERS}, {"review_id": "r2", "reviewer_id": ALICE}]
+    reviews: list[dict[str, object]] = [
+        {"review_id": "r1", "call_id": HERS},
+        {"review_id": "r2", "reviewer_id": ALICE},
+    ]
     reviews.append({"review_id": "r3", "call_id": OTHERS, "reviewer_id": BOB})
     made.write("reviews", "r", [review | one for one in reviews])
     with (tmp_path / "calls" / "a.jsonl").open("a", encoding="utf-8") as file:
-        file.write('{"call_id": "broken", "user_id": "%s", \n' % ALICE)
+        file.write(f'{{"call_id": "broken", "user_id": "{ALICE}", \n')
     made.run()
     warehouse = made.warehouse
     rejects = f"select {', '.join(REJECT_COLUMNS)} from landed__rejects"
@@ -171,12 +174,12 @@ def _die_at_landed(connection: duckdb.DuckDBPyConnection, table: str, user_id: s
 
 def test_a_person_of_rows_that_were_only_landed(tmp_path: Path) -> None:
     project = SmallProject(tmp_path)
-    project.write("calls", "a", [call(HERS, "2026-03-02", user_id=ALICE, input_text="her-question")])
+    project.write(
+        "calls", "a", [call(HERS, "2026-03-02", user_id=ALICE, input_text="her-question")]
+    )
     warehouse = Warehouse(project.config.storage.path)
     assert erase.erase_person(project.config, ALICE)["calls"] == 0
     project.land()
     assert erase.erase_person(project.config, ALICE)["calls"] == 1
     assert stored_texts(warehouse).isdisjoint({PERSON, HERS, "her-question"})
     assert not warehouse.path.exists()
-
-

@@ -36,13 +36,11 @@ def test_no_reader_ever_fails(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_no_day_is_torn(folder: Path) -> None:
-    rows = crash.warehouse_of(folder).frame(
-        f"select day, count(*) as n, count(distinct generation) as n_generations"
-        f" from {crash.TABLE} group by day"
-    )
-    assert not rows.is_empty()
-    assert set(rows["n"]) == {crash.ROWS_OF_DAY}
-    assert set(rows["n_generations"]) == {1}
+    with crash.warehouse_of(folder).read() as connection:
+        assert connection.execute(crash.DAYS).fetchall() == crash.WHOLE
+        row = connection.execute(f"select max(generation) from {crash.TABLE}").fetchone()
+    assert row is not None
+    assert row[0] > 0  # the writers came to something
 
 
 @pytest.mark.slow
@@ -81,7 +79,7 @@ def test_the_published_file_is_complete(folder: Path) -> None:
             warehouse.publish([])
         connection = duckdb.connect(warehouse.path, read_only=True)
         try:
-            assert connection.execute(crash.TORN).fetchall() == []
+            assert connection.execute(crash.DAYS).fetchall() == crash.WHOLE
             rows = connection.execute(query).fetchall()
         finally:
             connection.close()

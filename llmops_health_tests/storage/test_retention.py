@@ -59,7 +59,11 @@ def test_what_is_past_its_time_goes_and_summaries_stay(project: SmallProject) ->
         files = [str(path.relative_to(folder)) for path in folder.rglob("*.parquet")]
         assert len(files) == 5
         assert sorted(column(project, "select path from landed__contents")) == sorted(files)
-        for table, key in (("calls", "call_id"), ("labels", "call_id"), ("feedback", "feedback_id")):
+        for table, key in (
+            ("calls", "call_id"),
+            ("labels", "call_id"),
+            ("feedback", "feedback_id"),
+        ):
             for layer in ("landed", "core"):
                 kept = column(project, f"select right({key}, 1) from {layer}__{table} order by all")
                 assert kept == ["3", "4", "5", "6"]

@@ -190,9 +190,7 @@ def holder(warehouse: Warehouse, request: pytest.FixtureRequest) -> Iterator[sub
 
 
 @pytest.mark.parametrize("holder", ["write"], indirect=True)
-def test_a_locked_database_is_named(
-    warehouse: Warehouse, holder: subprocess.Popen[str]
-) -> None:
+def test_a_locked_database_is_named(warehouse: Warehouse, holder: subprocess.Popen[str]) -> None:
     impatient = Warehouse(warehouse.path, lock_timeout=0.05)
     lock = impatient.work / "database.lock"
     message = f"{lock} has been locked by another process for 0.05 s. See who holds it: fuser"
@@ -204,9 +202,7 @@ def test_a_locked_database_is_named(
 
 
 @pytest.mark.parametrize("holder", ["write"], indirect=True)
-def test_a_reader_waits_for_the_writer(
-    warehouse: Warehouse, holder: subprocess.Popen[str]
-) -> None:
+def test_a_reader_waits_for_the_writer(warehouse: Warehouse, holder: subprocess.Popen[str]) -> None:
     assert holder.stdin is not None
     holder.stdin.write("go\n")
     holder.stdin.flush()
@@ -227,12 +223,12 @@ def test_readers_share_and_writers_wait(
 def test_long_work_has_a_lock_of_its_own(warehouse: Warehouse) -> None:
     with warehouse.alone("ingest"):
         assert fill(warehouse, 1) == 7
-        with pytest.raises(TimeoutError, match="ingest.lock"), warehouse.alone("ingest"):
+        with pytest.raises(TimeoutError, match=r"ingest\.lock"), warehouse.alone("ingest"):
             pass
 
 
 def test_nothing_is_replaced_during_an_erasure(warehouse: Warehouse) -> None:
-    with warehouse.without_swaps(), pytest.raises(TimeoutError, match="swaps.lock"):
+    with warehouse.without_swaps(), pytest.raises(TimeoutError, match=r"swaps\.lock"):
         fill(warehouse, 1)
     assert fill(warehouse, 1) == 7
 

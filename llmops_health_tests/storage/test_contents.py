@@ -1,0 +1,121 @@
+"""Texts by day under names used once; the view over them; files without rows read anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from llmops_health.contract import BY_NAME, Table
+from llmops_health.ingest.land import prepare
+from llmops_health.storage import contents
+from llmops_health.storage.warehouse import Warehouse, memory
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A query of staged rows, as (file_id, fault, day, input_text)."""
+
+    rows: list[tuple[int, str | None, str | None, str | None]]
+    keeps_text: bool = True
+
+    @property
+    def table(self) -> Table:
+        return BY_NAME["calls"]
+
+    @property
+    def select(self) -> str:
+        def shown(value: object) -> str:
+            return "null" if value is None else f"'{value}'"
+
+        values = ", ".join(
+            f"({file_id}, {shown(fault)}, {shown(day)}::date, {shown(text)})"
+            for file_id, fault, day, text in self.rows
+        )
+        return (
+            f"select *, sha256(input_text) as input_sha256, null::varchar as system_text,"
+            f" null::varchar as system_sha256, null::varchar as output_text,"
+            f" null::varchar as output_sha256"
+            f" from (values {values}) as rows (file_id, fault, day, input_text)"
+        )
+
+
+ROWS = Rows(
+    [
+        (1, None, "2026-10-01", "one"),
+        (2, None, "2026-10-01", "two"),
+        (2, None, "2026-10-02", "three"),
+        (2, "confidence", "2026-10-02", "refused"),
+    ]
+)
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Warehouse:
+    made = Warehouse(tmp_path / "it's.duckdb")
+    prepare(made)
+    return made
+
+
+def stage(warehouse: Warehouse, rows: Rows, token: str = "t") -> contents.Staged:  # noqa: S107
+    connection = memory()
+    staged = contents.stage(connection, warehouse, rows, token)
+    connection.close()
+    return staged
+
+
+def viewed(warehouse: Warehouse) -> list[tuple[str, str]]:
+    with warehouse.read() as connection:
+        connection.execute(contents.view_sql(warehouse).replace("view", "temp view", 1))
+        return connection.execute("select day, text from core__contents order by all").fetchall()
+
+
+def test_texts_lie_by_day_and_refused_rows_are_not_kept(warehouse: Warehouse) -> None:
+    staged = stage(warehouse, ROWS)
+    kept = dict(staged.content_files())
+    assert sorted(kept.values()) == ["2026-10-01", "2026-10-02"]
+    staged.settle(set(kept))
+    assert viewed(warehouse) == [
+        ("2026-10-01", "one"),
+        ("2026-10-01", "two"),
+        ("2026-10-02", "three"),
+    ]
+
+
+def test_rows_without_a_day_are_kept_apart(warehouse: Warehouse) -> None:
+    staged = stage(warehouse, Rows([(1, None, None, "case")]))
+    assert [day for _, day in staged.content_files()] == [contents.KEPT]
+
+
+def test_without_text_nothing_comes_to_the_contents(warehouse: Warehouse) -> None:
+    staged = stage(warehouse, Rows(ROWS.rows, keeps_text=False))
+    assert [path.parent for path in staged.files] == [warehouse.staging]
+    staged.settle(set())
+    assert not any(path.exists() for path in staged.files)
+    assert viewed(warehouse) == []
+
+
+def test_without_writes_files_again_and_leaves_the_old_ones(warehouse: Warehouse) -> None:
+    staged = stage(warehouse, ROWS)
+    paths = [path for path, _ in staged.content_files()]
+    connection = memory()
+    replaced = contents.without(connection, warehouse, paths, [2])
+    first, second = sorted(paths)
+    assert replaced[second] is None
+    fresh = replaced[first]
+    assert fresh is not None
+    texts = pl.read_parquet(warehouse.contents / fresh, hive_partitioning=False)["input_text"]
+    assert texts.to_list() == ["one"]
+    assert all((warehouse.contents / path).exists() for path in paths)
+    assert contents.without(connection, warehouse, paths, [9]) == {}
+
+
+def test_orphans_go_and_listed_files_stay(warehouse: Warehouse) -> None:
+    staged = stage(warehouse, ROWS)
+    (kept, day), *_ = sorted(staged.content_files())
+    with warehouse.write("landed") as connection:
+        connection.execute("insert into landed__contents values (?, 'calls', ?, 1)", [kept, day])
+    assert contents.remove_orphans(warehouse) == 2
+    assert [path for path in staged.files if path.exists()] == [warehouse.contents / kept]
