@@ -270,7 +270,11 @@ def ui(
     warehouse = Warehouse(load(path).storage.path)
     warehouse.prepare()
     home = prepare_home(warehouse)
-    os.environ[FILE_VARIABLE] = str(path)
+    os.environ |= {
+        FILE_VARIABLE: str(path),
+        "DAGSTER_HOME": str(home),
+        "DAGSTER_DISABLE_TELEMETRY": "1",
+    }
     typer.echo(f"Dagster for {path} at http://127.0.0.1:{port} (history in {home})")
     target = ["-m", "llmops_health.definitions", "-h", "127.0.0.1", "-p", str(port)]
     module = "dagster_webserver" if read_only else "dagster"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import dagster as dg
 
@@ -16,7 +17,7 @@ warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
 def build(config_path: str = "") -> dg.Definitions:
     """Return the graph. A broken configuration stops here; a missing one when a run starts."""
-    path = default_config_path()
+    path = Path(config_path) if config_path else default_config_path()
     cron = config.load(path).schedule if path.is_file() else jobs.DEFAULT_SCHEDULE
     return dg.Definitions(
         assets=[

@@ -60,8 +60,6 @@ def prepare_home(warehouse: Warehouse) -> Path:
     settings = home / "dagster.yaml"
     if not settings.exists():
         settings.write_text(INSTANCE_SETTINGS, "utf-8")
-    os.environ["DAGSTER_HOME"] = str(home)
-    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
     return home
 
 
@@ -92,7 +90,6 @@ def run(
         If a step fails; what was done before it stays.
     """
     loaded = config.load(path)
-    os.environ[config.FILE_VARIABLE] = str(path.absolute())
     warehouse = Warehouse(loaded.storage.path)
     warehouse.prepare()
     from llmops_health.definitions import build  # noqa: PLC0415
@@ -117,7 +114,7 @@ def _range(
     if whole is None:
         return None
     if since or until:
-        return Day(since or whole.first, min(until or whole.last, today))
+        return Day(max(since or whole.first, whole.first), min(until or whole.last, today))
     return whole if full else days.out_of_date(warehouse, today)
 
 

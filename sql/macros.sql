@@ -140,18 +140,18 @@ create or replace macro latin_language(t) as
         length(t) // 50 * 8 + 7
     ) % 8 + 1];
 
--- the same for a text of ASCII letters, with two counts instead of seven wherever no language but
--- English can win: where words of all the others together are too few.
+-- the same for the first 256 characters of an ASCII text, with two counts instead of seven wherever
+-- no language but English can win: where words of all the others together are too few.
 create or replace macro ascii_language(t) as
     list_transform(
         [[
-            len(regexp_extract_all(t, word_start() || '(?:' || words_en() || ')\b')),
+            len(regexp_extract_all(head(t, 256), word_start() || '(?:' || words_en() || ')\b')),
             len(regexp_extract_all(
-                t,
+                head(t, 256),
                 word_start() || '(?:' || words_nl() || '|' || words_it() || '|' || words_pt()
                 || '|' || words_es() || '|' || words_fr() || '|' || words_de() || ')\b'
             )),
-            length(t) // 50
+            least(strlen(t), 256) // 50
         ]],
         lambda n: case
             when n[2] > n[1] and n[2] > n[3] then null
@@ -172,8 +172,11 @@ create or replace macro text_language(t) as
         when t is null or t = '' then null
         else coalesce(
             case
-                when strlen(head(t, 256)) * 5 > length(head(t, 256)) * 6
-                    then script_language(head(t, 256))
+                when strlen(t) > length(t)
+                    then case
+                        when strlen(head(t, 256)) * 5 > length(head(t, 256)) * 6
+                            then script_language(head(t, 256))
+                    end
             end,
             case
                 when
@@ -190,9 +193,7 @@ create or replace macro text_language(t) as
                     )
                     then 'en'
             end,
-            case
-                when strlen(head(t, 256)) = length(head(t, 256)) then ascii_language(head(t, 256))
-            end,
+            case when strlen(t) = length(t) then ascii_language(t) end,
             latin_language(head(t, 256))
         )
     end;

@@ -23,8 +23,8 @@ DAYS = 28
 def tables(source: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the calls and labels of the classifier on the test questions.
 
-    The files hold no times. Question i is laid on day i modulo 28, so that each day has its share of
-    every intent, which lie one after the other in the file.
+    The files hold no times. Question i is laid on day i modulo 28, so that each day has its share
+    of every intent, which lie one after the other in the file.
     """
     train, test = pl.read_csv(source / "train.csv"), pl.read_csv(source / "test.csv")
     model = LogisticRegression(C=20.0, tol=1e-3, max_iter=200)
@@ -33,13 +33,15 @@ def tables(source: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
     index = np.arange(test.height)
     per_day = -(-test.height // DAYS)
     seconds = (index % DAYS) * 86_400 + (index // DAYS) * (86_400 / per_day)
-    calls = pl.DataFrame({
-        "call_id": [f"banking-{i:04}" for i in index],
-        "started_at": [FIRST_DAY + timedelta(seconds=float(s)) for s in seconds],
-        "input_text": test["text"],
-        "predicted_label": model.classes_[p_intent.argmax(axis=1)],
-        "confidence": p_intent.max(axis=1),
-    }).with_columns(
+    calls = pl.DataFrame(
+        {
+            "call_id": [f"banking-{i:04}" for i in index],
+            "started_at": [FIRST_DAY + timedelta(seconds=float(s)) for s in seconds],
+            "input_text": test["text"],
+            "predicted_label": model.classes_[p_intent.argmax(axis=1)],
+            "confidence": p_intent.max(axis=1),
+        }
+    ).with_columns(
         feature_id=pl.lit("banking-intents"),
         run_kind=pl.lit("prod"),
         operation=pl.lit("classify"),

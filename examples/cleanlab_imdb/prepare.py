@@ -29,13 +29,15 @@ def tables(source: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
     index = np.arange(len(given))
     per_day = -(-len(given) // DAYS)
     seconds = (index % DAYS) * 86_400 + (index // DAYS) * (86_400 / per_day)
-    calls = pl.DataFrame({
-        "call_id": [f"imdb-{i:05}" for i in index],
-        "started_at": [FIRST_DAY + timedelta(seconds=float(s)) for s in seconds],
-        "predicted_label": names[p_class.argmax(axis=1)],
-        # Rows of the file sum to 1.00001.
-        "confidence": p_class.max(axis=1).clip(max=1),
-    }).with_columns(
+    calls = pl.DataFrame(
+        {
+            "call_id": [f"imdb-{i:05}" for i in index],
+            "started_at": [FIRST_DAY + timedelta(seconds=float(s)) for s in seconds],
+            "predicted_label": names[p_class.argmax(axis=1)],
+            # Rows of the file sum to 1.00001.
+            "confidence": p_class.max(axis=1).clip(max=1),
+        }
+    ).with_columns(
         feature_id=pl.lit("imdb-sentiment"),
         run_kind=pl.lit("prod"),
         operation=pl.lit("classify"),

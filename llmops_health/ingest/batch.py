@@ -52,7 +52,7 @@ class Batch:
         try:
             return self._read_and_enter(group)
         except ExpressionError as error:
-            path = ("sources", self.index, "columns", error.column)
+            path = ("sources", self.index, *error.key)
             raise ConfigError([self.config.origin.problem(path, str(error))]) from None
         except UNREADABLE as error:
             if len(group) > 1:
@@ -86,8 +86,15 @@ class Batch:
                 self.source.format,
                 self.source.columns,
                 self.config.privacy.content,
+                where=self.source.where,
             )
-            staged = contents.stage(connection, self.warehouse, made, uuid.uuid4().hex[:12])
+            staged = contents.stage(
+                connection,
+                self.warehouse,
+                made,
+                uuid.uuid4().hex[:12],
+                is_one_file=len(readable) == 1,
+            )
             rejects = self._rejects(connection, readable, ids, staged)
         finally:
             connection.close()
@@ -136,6 +143,7 @@ class Batch:
             self.source.format,
             self.source.columns,
             "none",
+            where=self.source.where,
             numbered=True,
         )
         rows = connection.execute(

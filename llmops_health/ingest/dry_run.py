@@ -100,7 +100,7 @@ def _preview(
     try:
         return previews + _read(source, table, readable)
     except ExpressionError as error:
-        path = ("sources", index, "columns", error.column)
+        path = ("sources", index, *error.key)
         raise ConfigError([config.origin.problem(path, str(error))]) from None
     except batch.UNREADABLE as error:
         if len(group) > 1:
@@ -117,7 +117,15 @@ def _read(source: Source, table: Table, group: Sequence[Found]) -> list[FilePrev
     try:
         with tempfile.TemporaryDirectory() as folder:
             paths = {_without_mark(f, source, Path(folder)): i for i, f in enumerate(group)}
-            made = statement.build(connection, table, paths, source.format, source.columns, "full")
+            made = statement.build(
+                connection,
+                table,
+                paths,
+                source.format,
+                source.columns,
+                "full",
+                where=source.where,
+            )
             rows = connection.execute(_summary(table, made.select)).fetchall()
             unsplit = _unsplit(connection) if source.format == "csv" else {}
     finally:

@@ -22,12 +22,15 @@ _PLAIN_TYPES = {"DOUBLE": "a number", "BIGINT": "a whole number", "BOOLEAN": "tr
 _NAME = re.compile(r'\s*(?:([A-Za-z_]\w*)|"((?:[^"]|"")+)")\s*')
 
 
+WHERE = "where"  # stands for a column in errors
+
+
 class ExpressionError(ValueError):
-    """A `columns:` expression that DuckDB cannot bind to the files' columns."""
+    """An expression of a source that DuckDB cannot bind to the files' columns."""
 
     def __init__(self, column: str, expression: str, said: str, known: Sequence[str]) -> None:
         """Keep which column, so that the caller can name the configuration key."""
-        self.column = column
+        self.key = (WHERE,) if column == WHERE else ("columns", column)
         first_line = said.splitlines()[0] if said else ""
         super().__init__(
             f"`{expression}` does not work on these files: {first_line}"
@@ -69,14 +72,20 @@ def give(
     file_format: readers.Format,
     found: FileColumns,
     mapping: Mapping[str, str],
+    where: str | None,
     *,
     numbered: bool,
 ) -> Given:
-    """Return what the contract columns of `table` are read from."""
+    """Return what the contract columns of `table` are read from.
+
+    Rows for which `where` is not true are left out, but a line that cannot be read (all null)
+    stays: it has to be refused, not forgotten.
+    """
     contract = {column.name for column in table.columns}
     renamed = {name: column for name, expr in mapping.items() if (column := _column(expr, found))}
     expressions = {name: expr for name, expr in mapping.items() if name not in renamed}
-    spoken = {name for expr in mapping.values() for name in found.named_in(expr)}
+    spoken_in = [*mapping.values(), *([where] if where else [])]
+    spoken = {name for expr in spoken_in for name in found.named_in(expr)}
     direct = {name: name for name in found.types if name in contract and name not in mapping}
     sources = {**direct, **renamed}
     unknown = [name for name in found.types if name not in direct and name not in spoken]
@@ -85,9 +94,15 @@ def give(
         name: kind
         for name, kind in found.types.items()
         if file_format != "parquet" and kind != "VARCHAR"
-        if any(name in found.named_in(expr) for expr in expressions.values())
+        if any(name in found.named_in(expr) for expr in [*expressions.values(), where or ""])
     }
     seen = f"(select *{_seen(retyped)} from {raw})" if retyped else raw
+    if where:
+        _type_of(connection, WHERE, where, seen, list(found.types))
+        nothing = " and ".join(f"{quoted(name)} is null" for name in found.types) or "true"
+        seen = (
+            f"(select * from {seen} where coalesce(try(({where})::boolean), false) or ({nothing}))"
+        )
     listed = [f"{_text_of(column, retyped)} as {quoted('_' + n)}" for n, column in sources.items()]
     types = {n: found.types[c] if file_format == "parquet" else "VARCHAR"
              for n, c in sources.items()}  # fmt: skip

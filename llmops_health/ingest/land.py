@@ -123,7 +123,7 @@ def compare(
 
 def groups(found: Sequence[Found], source: Source) -> Iterator[list[Found]]:
     """Yield files that one query reads together; those that need row numbers go alone."""
-    alone = source.format == "csv" or statement.needs_row_numbers(source.columns)
+    alone = source.format == "csv" or statement.needs_row_numbers(source.columns, source.where)
     group: list[Found] = []
     size = 0
     for file in found:
@@ -139,7 +139,9 @@ def groups(found: Sequence[Found], source: Source) -> Iterator[list[Found]]:
 
 def mapping_sha256(source: Source, config: Config) -> str:
     """Return what changes when a source is read in another way."""
-    spoken = json.dumps([dict(source.columns), config.privacy.content], sort_keys=True)
+    spoken = json.dumps(
+        [dict(source.columns), source.where, config.privacy.content], sort_keys=True
+    )
     return hashlib.sha256(spoken.encode()).hexdigest()
 
 

@@ -37,9 +37,9 @@ class Statement:
     unknown: tuple[str, ...] = ()  # columns of the files that go to `attributes`
 
 
-def needs_row_numbers(mapping: Mapping[str, str]) -> bool:
+def needs_row_numbers(mapping: Mapping[str, str], where: str | None = None) -> bool:
     """Whether an expression uses the row's number in its file."""
-    return any(ROW_NUMBER in expression for expression in mapping.values())
+    return any(ROW_NUMBER in expression for expression in [*mapping.values(), where or ""])
 
 
 def build(
@@ -50,6 +50,7 @@ def build(
     mapping: Mapping[str, str],
     content: str,
     *,
+    where: str | None = None,
     numbered: bool = False,
 ) -> Statement:
     """Return the query over a group of files, given with their ids.
@@ -59,10 +60,12 @@ def build(
     ExpressionError
         If an expression of `mapping` does not fit the files' columns.
     """
-    numbered = numbered or needs_row_numbers(mapping)
+    numbered = numbered or needs_row_numbers(mapping, where)
     contract = {column.name for column in table.columns} - set(mapping)
     found = readers.columns(connection, list(paths), file_format, sorted(contract))
-    given = give(connection, table, list(paths), file_format, found, mapping, numbered=numbered)
+    given = give(
+        connection, table, list(paths), file_format, found, mapping, where, numbered=numbered
+    )
     coerced = {
         column.name: (
             coerce.coerce(

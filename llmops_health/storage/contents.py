@@ -19,7 +19,7 @@ from llmops_health.storage.warehouse import Warehouse
 
 KEPT = "kept"
 _REJECTED = "rejected"
-_ROWS_PER_FLUSH = 20_000
+_ROWS_PER_FLUSH = 8_192
 
 
 class Query(Protocol):
@@ -66,29 +66,65 @@ class Staged:
 
 
 def stage(
-    connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, query: Query, token: str
+    connection: duckdb.DuckDBPyConnection,
+    warehouse: Warehouse,
+    query: Query,
+    token: str,
+    *,
+    is_one_file: bool = False,
 ) -> Staged:
-    """Run a batch's query once, into Parquet: by day where texts are kept, else one file."""
+    """Run a batch's query once, into Parquet: by day where texts are kept, else one file.
+
+    A single source file (`is_one_file`) mostly holds a single day. It is written as a whole, which
+    costs half of writing by day, and split only where it holds several.
+    """
+    whole = warehouse.staging / f"batch-{token}.parquet"
     if not query.keeps_text:
-        path = warehouse.staging / f"batch-{token}.parquet"
-        connection.execute(
-            f"copy (select * exclude (day) from ({query.select})) to '{_quoted(path)}'"
-            " (format parquet, compression lz4_raw)"
-        )
-        return Staged((path,), warehouse.contents, keeps_text=False)
+        _write(connection, f"select * exclude (day) from ({query.select})", whole, "lz4_raw")
+        return Staged((whole,), warehouse.contents, keeps_text=False)
     folder = warehouse.contents / query.table.name
     folder.mkdir(parents=True, exist_ok=True)
+    if not is_one_file:
+        files = _write_by_day(connection, query.select, folder, token)
+        return Staged(files, warehouse.contents, keeps_text=True)
+    _write(connection, f"select * exclude (day) from ({query.select})", whole, "zstd")
+    time = f"{query.table.time}::date" if query.table.time else "null::date"
+    rows = f"read_parquet('{_quoted(whole)}')"
+    [(day, last, n_refused)] = connection.execute(
+        f"select min({time}) filter (where fault is null), max({time}) filter (where fault is null),"
+        f" count(fault) from {rows}"
+    ).fetchall()
+    if day != last or n_refused:
+        files = _write_by_day(connection, f"select *, {time} as day from {rows}", folder, token)
+        whole.unlink()
+    else:
+        of_day = folder / f"day={day or KEPT}" / f"b{token}_0.parquet"
+        of_day.parent.mkdir(exist_ok=True)
+        files = (whole.rename(of_day),)
+    return Staged(files, warehouse.contents, keeps_text=True)
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection, select: str, path: Path, compression: str
+) -> None:
+    connection.execute(
+        f"copy ({select}) to '{_quoted(path)}' (format parquet, compression {compression})"
+    )
+
+
+def _write_by_day(
+    connection: duckdb.DuckDBPyConnection, select: str, folder: Path, token: str
+) -> tuple[Path, ...]:
     connection.execute(f"set partitioned_write_flush_threshold = {_ROWS_PER_FLUSH}")
     day = (
         f"case when fault is not null then '{_REJECTED}' else coalesce(day::varchar, '{KEPT}') end"
     )
     connection.execute(
-        f"copy (select * replace ({day} as day) from ({query.select}))"
+        f"copy (select * replace ({day} as day) from ({select}))"
         f" to '{_quoted(folder)}' (format parquet, compression zstd, partition_by (day),"
         f" filename_pattern 'b{token}_{{i}}', overwrite_or_ignore true)"
     )
-    files = tuple(sorted(folder.glob(f"day=*/b{token}_*.parquet")))
-    return Staged(files, warehouse.contents, keeps_text=True)
+    return tuple(sorted(folder.glob(f"day=*/b{token}_*.parquet")))
 
 
 def without(

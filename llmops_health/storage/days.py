@@ -7,7 +7,7 @@ know. A day's verdicts look back over weeks, so all days after the first changed
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import duckdb
 
@@ -113,3 +113,12 @@ def mark_core(warehouse: Warehouse, day: Day, batch: int) -> None:
             " interval 1 day))::date, ?",
             [day.first, day.last, batch],
         )
+
+
+def unsettled(warehouse: Warehouse, day: Day) -> Day | None:
+    """Return the part of a range whose rows are still there, None where none is."""
+    with warehouse.read() as connection:
+        row = connection.execute("select max(last_day) from settled_days").fetchone()
+    if row is None or row[0] is None or row[0] < day.first:
+        return day
+    return Day(row[0] + timedelta(days=1), day.last) if row[0] < day.last else None

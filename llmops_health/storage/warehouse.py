@@ -21,7 +21,6 @@ from typing import Any
 
 import duckdb
 import polars as pl
-import pyarrow as pa
 
 from llmops_health.storage.locks import EXCLUSIVE, SHARED, locked, locked_in_turn
 from llmops_health.text.behaviour import macros_sql
@@ -40,7 +39,7 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A half-open range of whole UTC days."""
+    """A range of whole UTC days, both ends included."""
 
     first: date
     last: date
@@ -342,15 +341,15 @@ def insert_rows(
     columns: Sequence[str],
     rows: Sequence[tuple[Any, ...]],
 ) -> None:
-    """Insert a handful of rows, bound as one Arrow table."""
+    """Insert a handful of rows, bound as a list per column."""
     if not rows:
         return
     _check_names([table, *columns])
-    batch = pa.table({name: pa.array([row[i] for row in rows]) for i, name in enumerate(columns)})
-    connection.register("fresh_rows", batch)
+    # Not registered as an Arrow table: DuckDB would import pandas for that, for a second.
     names = ", ".join(columns)
-    connection.execute(f"insert into {table} ({names}) select {names} from fresh_rows")
-    connection.unregister("fresh_rows")
+    lists = ", ".join(f"unnest(${name})" for name in columns)
+    given = {name: [row[i] for row in rows] for i, name in enumerate(columns)}
+    connection.execute(f"insert into {table} ({names}) select {lists}", given)
 
 
 def _connect(path: Path) -> duckdb.DuckDBPyConnection:

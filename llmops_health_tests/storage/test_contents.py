@@ -35,7 +35,7 @@ class Rows:
             for file_id, fault, day, text in self.rows
         )
         return (
-            f"select *, sha256(input_text) as input_sha256, null::varchar as system_text,"
+            f"select *, day::timestamp as started_at, sha256(input_text) as input_sha256, null::varchar as system_text,"
             f" null::varchar as system_sha256, null::varchar as output_text,"
             f" null::varchar as output_sha256"
             f" from (values {values}) as rows (file_id, fault, day, input_text)"
@@ -59,9 +59,9 @@ def warehouse(tmp_path: Path) -> Warehouse:
     return made
 
 
-def stage(warehouse: Warehouse, rows: Rows, token: str = "t") -> contents.Staged:  # noqa: S107
+def stage(warehouse: Warehouse, rows: Rows, *, is_one_file: bool = False) -> contents.Staged:
     connection = memory()
-    staged = contents.stage(connection, warehouse, rows, token)
+    staged = contents.stage(connection, warehouse, rows, "t", is_one_file=is_one_file)
     connection.close()
     return staged
 
@@ -72,8 +72,11 @@ def viewed(warehouse: Warehouse) -> list[tuple[str, str]]:
         return connection.execute("select day, text from core__contents order by all").fetchall()
 
 
-def test_texts_lie_by_day_and_refused_rows_are_not_kept(warehouse: Warehouse) -> None:
-    staged = stage(warehouse, ROWS)
+@pytest.mark.parametrize("is_one_file", [False, True])
+def test_texts_lie_by_day_and_refused_rows_are_not_kept(
+    warehouse: Warehouse, *, is_one_file: bool
+) -> None:
+    staged = stage(warehouse, ROWS, is_one_file=is_one_file)
     kept = dict(staged.content_files())
     assert sorted(kept.values()) == ["2026-10-01", "2026-10-02"]
     staged.settle(set(kept))
@@ -84,9 +87,15 @@ def test_texts_lie_by_day_and_refused_rows_are_not_kept(warehouse: Warehouse) ->
     ]
 
 
-def test_rows_without_a_day_are_kept_apart(warehouse: Warehouse) -> None:
-    staged = stage(warehouse, Rows([(1, None, None, "case")]))
-    assert [day for _, day in staged.content_files()] == [contents.KEPT]
+@pytest.mark.parametrize("is_one_file", [False, True])
+@pytest.mark.parametrize("day", [None, "2026-10-01"])
+def test_a_single_day_is_told_from_none(
+    warehouse: Warehouse, *, day: str | None, is_one_file: bool
+) -> None:
+    staged = stage(warehouse, Rows([(1, None, day, "case")] * 3), is_one_file=is_one_file)
+    assert [found for _, found in staged.content_files()] == [day or contents.KEPT]
+    assert viewed(warehouse) == [(day or contents.KEPT, "case")] * 3
+    assert list(warehouse.staging.iterdir()) == []
 
 
 def test_without_text_nothing_comes_to_the_contents(warehouse: Warehouse) -> None:

@@ -90,3 +90,25 @@ def test_conf_bin(con: duckdb.DuckDBPyConnection, value: str, expected: int) -> 
 @pytest.mark.parametrize("macro", ["bucket", "text_key", "conf_bin"])
 def test_unknown_stays_unknown(con: duckdb.DuckDBPyConnection, macro: str) -> None:
     assert con.execute(f"select {macro}(null)").fetchone() == (None,)
+
+
+def test_the_short_way_for_ascii_texts_gives_the_same_language(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    codes = ("nl", "it", "pt", "es", "fr", "de", "en")
+    listed = [str(con.execute(f"select words_{code}()").fetchall()[0][0]) for code in codes]
+    words = [[w for w in words.split("|") if w.isascii() and w.isalpha()] for words in listed]
+    pools = [*words, [word for pool in words for word in pool]]
+    rng = np.random.default_rng(5)
+    gaps = np.array([" ", " ", "  ", "\n", "'", "(", ", "])
+    texts: list[object] = []
+    for _ in range(4000):
+        # Rare enough that every outcome comes: a language, none, and the long way.
+        pool = np.array([*pools[rng.integers(len(pools))], *["invoice", "x1", "foo_de"] * 60])
+        n = rng.integers(0, 60)
+        texts.append("".join(np.char.add(rng.choice(pool, n), rng.choice(gaps, n))))
+    short = column(con, "ascii_language(x)", texts)
+    long = column(con, "latin_language(left(x, 256))", texts)
+    assert {"en", "und", None} == set(short)
+    assert {*codes, "und"} == set(long)
+    assert all(s in (None, expected) for s, expected in zip(short, long, strict=True))

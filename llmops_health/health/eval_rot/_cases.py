@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 import numpy as np
@@ -43,22 +44,34 @@ class Traffic:
     ) -> None:
         """Keep the inputs whose age (0 is the judged day) lies within `ages`."""
         age = pl.lit(day).sub(pl.col("day")).dt.total_days()
-        inside = text_cells.select("call_id", "cell", age=age).filter(
+        inside = text_cells.select("call_id", "cell", "similarity", age=age).filter(
             pl.col("age").is_between(ages.start, ages.stop - 1)
         )
         rows = inside.join(text_samples.select("call_id", "bucket"), on="call_id")
         self.age: Ints = rows["age"].to_numpy().astype(np.int64)
         self._bucket: Ints = rows["bucket"].to_numpy().astype(np.int64)
         self._cell: Ints = rows["cell"].to_numpy().astype(np.int64)
+        self._similarity: Floats = rows["similarity"].to_numpy().astype(np.float64)
         self.n_cells = int(self._cell.max(initial=-1)) + 1
 
     def __len__(self) -> int:
         """Return the number of inputs."""
         return len(self.age)
 
-    def counts(self, ages: range, n_cells: int) -> Floats:
+    def call_far_new(self, ages: Sequence[int], share: float) -> float:
+        """Take out of their cells the inputs that are far from them, and return what is far.
+
+        That is a cosine below those of all but `share` of the inputs of these ages; without any,
+        nothing is far.
+        """
+        earlier = self._similarity[np.isin(self.age, np.asarray(ages, dtype=np.int64))]
+        far = float(np.quantile(earlier, share)) if len(earlier) else -1.0
+        self._cell = np.where(self._similarity < far, -1, self._cell)
+        return far
+
+    def counts(self, ages: Sequence[int], n_cells: int) -> Floats:
         """Count inputs of these ages, shape (64, n_cells + 1); new topics come last."""
-        chosen = (self.age >= ages.start) & (self.age < ages.stop)
+        chosen = np.isin(self.age, np.asarray(ages, dtype=np.int64))
         cell = np.where(self._cell[chosen] < 0, n_cells, self._cell[chosen])
         flat = self._bucket[chosen] * (n_cells + 1) + cell
         counts = np.bincount(flat, minlength=N_BUCKETS * (n_cells + 1)).astype(np.float64)

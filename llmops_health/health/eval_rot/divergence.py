@@ -10,6 +10,9 @@ How it is found
     feedback (thumbs with thumbs) with a jackknife over buckets of users. The eval score compares
     the same cases in both windows, over the runs of the version in use (role champion or none),
     two runs each at least. Both windows are paid for in the level of the interval.
+    From 12 weeks without a hole on, the message also says how well the changes of the weekly
+    score predict those of satisfaction 0 to 4 weeks later: R2 at the best lag, with a permutation
+    p that pays for the choice of the lag. Neither this nor the trend is judged.
     FAIL when the whole interval of the gap's change lies above `min_gap_pp` and satisfaction fell
     with its interval; WARN when only the gap widened.
 How to mend it
@@ -37,14 +40,25 @@ from pydantic import Field
 from llmops_health.config import Feature
 from llmops_health.findings import CheckParams, Finding, Status, literal
 from llmops_health.kernels.jackknife import bucket_jackknife, effective_clusters
-from llmops_health.kernels.trend import Contrast, mann_kendall, planned_contrast, theil_sen
+from llmops_health.kernels.trend import (
+    Contrast,
+    lagged_correlation,
+    mann_kendall,
+    planned_contrast,
+    theil_sen,
+)
 
-HISTORY_DAYS = 56
+HISTORY_DAYS = 182
 
+_JUDGED_DAYS = 56
 _N_BUCKETS = 64
 _LONGEST_BEFORE = 28
 _SHORTEST_BEFORE = 14
 _TREND_WEEKS = 8
+_VALIDITY_WEEKS = 12
+_MAX_LAG_WEEKS = 4
+_PERMUTATIONS = 999
+_PERMUTATION_SEED = 20_260_101
 
 Floats = npt.NDArray[np.float64]
 
@@ -112,18 +126,20 @@ def check(
     params: Params,
 ) -> Iterator[Finding]:
     """Yield one finding: of the window that says most."""
-    runs = summary__eval_items.filter(pl.col("role").is_null() | (pl.col("role") == "champion"))
-    ratings = summary__satisfaction.filter(
+    age = pl.lit(day).sub(pl.col("day")).dt.total_days().alias("age")
+    all_runs = summary__eval_items.with_columns(age).filter(
+        pl.col("role").is_null() | (pl.col("role") == "champion")
+    )
+    all_ratings = summary__satisfaction.with_columns(age).filter(
         pl.col("source_kind").is_null() | pl.col("source_kind").is_in(["HUMAN", "USER_IMPLICIT"])
     )
+    runs, ratings = (rows.filter(pl.col("age") < _JUDGED_DAYS) for rows in (all_runs, all_ratings))
     if runs.is_empty() or ratings.is_empty():
         lacking = "feedback by people" if ratings.is_empty() else "eval runs of the version in use"
         yield Finding(
-            status=Status.NOT_APPLICABLE, n=0, message=f"No {lacking} in {HISTORY_DAYS} days."
+            status=Status.NOT_APPLICABLE, n=0, message=f"No {lacking} in {_JUDGED_DAYS} days."
         )
         return
-    age = pl.lit(day).sub(pl.col("day")).dt.total_days()
-    runs, ratings = runs.with_columns(age=age), ratings.with_columns(age=age)
     windows = _pairs_of_windows(_oldest(runs), _oldest(ratings))
     level = 1 - (1 - params.level) / max(len(windows), 1)
     judged = [
@@ -140,8 +156,9 @@ def check(
             f"on {params.min_cases} common cases are needed each.",
         )
         return
-    trend = _trend(runs, ratings)
-    yield _finding(feature, day, judged, len(windows), trend, params)
+    weekly = _weekly(all_runs, all_ratings)
+    for_show = _trend(weekly.filter(pl.col("week") < _JUDGED_DAYS // 7)) + _validity(weekly)
+    yield _finding(feature, day, judged, len(windows), for_show, params)
 
 
 def _pairs_of_windows(runs_since: int, ratings_since: int) -> list[tuple[int, int]]:
@@ -254,12 +271,16 @@ def _means(totals: Floats) -> tuple[Floats, Floats]:
     )
 
 
-def _trend(runs: pl.DataFrame, ratings: pl.DataFrame) -> str:
-    """Describe the weekly gap where there are enough weeks; it is shown, never judged."""
+def _weekly(runs: pl.DataFrame, ratings: pl.DataFrame) -> pl.DataFrame:
+    """Return score and satisfaction in pp of the weeks that have both, the newest (0) last."""
     week = (pl.col("age") // 7).alias("week")
     score = runs.group_by(week).agg(score=100 * pl.col("score").mean())
     liked = ratings.group_by(week).agg(liked=100 * pl.col("sum_score").sum() / pl.col("n").sum())
-    weekly = score.join(liked, on="week").sort("week", descending=True)
+    return score.join(liked, on="week").sort("week", descending=True)
+
+
+def _trend(weekly: pl.DataFrame) -> str:
+    """Describe the weekly gap where there are enough weeks; it is shown, never judged."""
     if len(weekly) < _TREND_WEEKS:
         return ""
     gap = (weekly["score"] - weekly["liked"]).to_numpy()
@@ -267,12 +288,32 @@ def _trend(runs: pl.DataFrame, ratings: pl.DataFrame) -> str:
     return f", and its weekly trend is {slope:+.1f} pp a week (Mann-Kendall p {p:.2g}, for show)"
 
 
+def _validity(weekly: pl.DataFrame) -> str:
+    """Say how well the score predicts satisfaction; it is shown, never judged."""
+    newest_first = weekly["week"].to_numpy()[::-1]
+    # A lag of one week must be one week: the series ends at the newest hole.
+    unbroken = newest_first == newest_first[:1] + np.arange(len(newest_first))
+    n = int(np.logical_and.accumulate(unbroken).sum())
+    if n < _VALIDITY_WEEKS:
+        return ""
+    series = weekly.tail(n)
+    rng = np.random.default_rng(_PERMUTATION_SEED)
+    found = lagged_correlation(
+        series["score"], series["liked"], _MAX_LAG_WEEKS, rng, permutations=_PERMUTATIONS
+    )
+    r = found.correlation[found.best_lag]
+    return (
+        f"; eval predicts satisfaction R2 {found.r_squared:.2f} (r {r:+.2f}, "
+        f"{found.best_lag}-week lag, permutation p {found.p_value:.2g}, {n} weeks, for show)"
+    )
+
+
 def _finding(
     feature: Feature,
     day: date,
     judged: list[_Window],
     n_windows: int,
-    trend: str,
+    for_show: str,
     params: Params,
 ) -> Finding:
     window = min(judged, key=lambda one: (one.gap.lo <= params.min_gap_pp, one.p_value))
@@ -290,7 +331,7 @@ def _finding(
         f"From the {window.before_days // 7} weeks before to the last {window.after_days // 7} "
         f"weeks the eval score went from {score.before:.1f} to {score.after:.1f} and satisfaction "
         f"from {liked.before:.1f} to {liked.after:.1f}: the gap changed by {gap.estimate:+.1f} pp "
-        f"[{gap.lo:+.1f}, {gap.hi:+.1f}]{trend}."
+        f"[{gap.lo:+.1f}, {gap.hi:+.1f}]{for_show}."
     )
     if cannot_tell:
         message = (

@@ -180,8 +180,13 @@ def traffic(
     per_day: float,
     new_share: Floats | None = None,
     n_users: int = 300,
+    edge_share: Floats | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Inputs in cells, whose users have likings of their own; `new_share` (n_days,) in cell -1."""
+    """Inputs in cells, whose users have likings and wordings of their own.
+
+    Of a new topic `new_share` (n_days,) is in cell -1, and `edge_share` (n_days,) is at the edge
+    of old cells: 1.2 standard deviations less similar to them.
+    """
     n_calls = volumes(rng, n_days, per_day)
     day = np.repeat(np.arange(n_days), n_calls)
     user = rng.choice(n_users, len(day), p=heavy_tailed_users(rng, n_users))
@@ -192,13 +197,15 @@ def traffic(
     cell = (mix.cumsum(axis=1) < drawn).sum(axis=1)
     share = np.full(n_days, 0.01) if new_share is None else 0.01 + new_share
     cell = np.where(rng.random(len(day)) < share[day], -1, cell)
+    at_edge = rng.random(len(day)) < (0 if edge_share is None else edge_share[day])
+    similarity = 0.7 + rng.normal(0, 0.03, n_users)[user] + rng.normal(0, 0.07, len(day))
     frame = pl.DataFrame({"i": np.arange(len(day)), "age": n_days - 1 - day}).with_columns(
         day=pl.lit(LAST) - pl.duration(days="age"),
         feature_id=pl.lit("help"),
         call_id=pl.format("c{}", "i"),
         input_sha256=pl.format("h{}", "i"),
         cell=pl.Series(cell),
-        similarity=pl.lit(0.7),
+        similarity=pl.Series(similarity - 0.09 * at_edge),
         bucket=pl.Series(rng.permutation(n_users)[user] % 64),
         is_failing=pl.lit(value=False),
         confidence=pl.lit(None),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -15,6 +16,7 @@ from llmops_health_tests.health.eval_rot.simulate import (
     ITEMS,
     LAST,
     SATISFACTION,
+    Floats,
     ago,
     known_on,
     ratings,
@@ -159,6 +161,60 @@ def test_ratings_that_are_all_equal_have_an_error() -> None:
 def test_later_rows_are_not_known() -> None:
     rated = pl.concat([thumbs(0.8, 0.8), thumbs(0.8, 0.0).with_columns(day=pl.lit(ago(-1)))])
     assert judge(four_runs(), rated).value == pytest.approx(0)
+
+
+def weeks(score: Floats, liked: Floats) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """One run and 200 ratings in the middle of each week, the last week last."""
+    ages = [7 * i + 3 for i in range(len(score))][::-1]
+    of_runs: dict[str, tuple[date, str | None, str, Floats]] = {
+        f"r{age}": (ago(age), "champion", "v1", mean + np.tile([0.05, -0.05], 10))
+        for age, mean in zip(ages, score, strict=True)
+    }
+    of_users = [
+        (ago(age), "help", "thumb", "HUMAN", bucket, 10, 10 * mean, 10 * mean)
+        for age, mean in zip(ages, liked, strict=True)
+        for bucket in range(20)
+    ]
+    return runs(of_runs), pl.DataFrame(of_users, schema=SATISFACTION, orient="row")
+
+
+def test_satisfaction_that_follows_the_score_by_two_weeks_is_predicted() -> None:
+    score = 0.7 + np.random.default_rng(3).normal(0, 0.03, 26).cumsum() / 5
+    found = judge(*weeks(score[2:], score[:-2]))
+    assert "eval predicts satisfaction R2 1.00 (r +1.00, 2-week lag" in found.message
+    # 24 weeks: none of 999 arrangements correlates like that.
+    assert "permutation p 0.001, 24 weeks" in found.message
+
+
+def test_a_score_that_rises_when_satisfaction_falls_predicts_with_a_minus() -> None:
+    score = 0.7 + np.random.default_rng(4).normal(0, 0.02, 14)
+    assert "R2 1.00 (r -1.00, 0-week lag" in judge(*weeks(score, 1.4 - score)).message
+
+
+@pytest.mark.parametrize(("n_weeks", "is_told"), [(12, True), (11, False)])
+def test_a_prediction_needs_twelve_weeks(n_weeks: int, *, is_told: bool) -> None:
+    score = 0.7 + np.random.default_rng(5).normal(0, 0.02, n_weeks)
+    assert ("predicts" in judge(*weeks(score, score)).message) is is_told
+
+
+def test_a_week_without_ratings_breaks_the_series() -> None:
+    score = 0.7 + np.random.default_rng(6).normal(0, 0.02, 24)
+    items, rated = weeks(score, score)
+    hole = rated.filter(pl.col("day") != ago(7 * 11 + 3))
+    assert "predicts" not in judge(items, hole).message
+    assert (
+        "12 weeks, for show" in judge(items, rated.filter(pl.col("day") != ago(7 * 12 + 3))).message
+    )
+
+
+def test_what_is_told_of_half_a_year_decides_nothing() -> None:
+    rng = np.random.default_rng(7)
+    items, rated = weeks(0.7 + rng.normal(0, 0.02, 24), 0.7 + rng.normal(0, 0.02, 24))
+    recent = pl.col("day") > ago(56)
+    whole, part = judge(items, rated), judge(items.filter(recent), rated.filter(recent))
+    assert "predicts" in whole.message
+    assert whole == judge(items, rated)
+    assert replace(whole, message="") == replace(part, message="")
 
 
 def clean_world(seed: int, n_days: int = 66) -> tuple[pl.DataFrame, pl.DataFrame]:
