@@ -15,6 +15,7 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pytest
 import yaml
 
@@ -27,7 +28,11 @@ from llmops_health.storage.warehouse import open_published
 EXAMPLES = Path(__file__).parents[1] / "examples"
 NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/llmops-health.yaml"))
 DATA_VARIABLE = "LLMOPS_HEALTH_REAL_DATA"
-ALARMS = ["FAIL", "WARN"]
+RIGHT = "case when predicted_label = label then 1 else 0 end"
+LABELLED = "from core__calls inner join core__labels using (call_id)"
+
+Row = tuple[object, ...]
+Floats = npt.NDArray[np.float64]
 
 real = [
     pytest.mark.real,
@@ -44,67 +49,52 @@ class Judged:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
 
-    def rows(self, query: str, **given: object) -> list[tuple[object, ...]]:
+    def rows(self, query: str, **given: object) -> list[Row]:
         return self._connection.execute(query, given or None).fetchall()
 
-    def row(self, query: str, **given: object) -> tuple[object, ...]:
-        [found] = self.rows(query, **given)
-        return found
-
-    def shares(self, query: str) -> dict[object, float]:
+    def shares(self, query: str, **given: object) -> dict[object, float]:
         """Return the query's (name, number) rows."""
-        return {name: float(str(value)) for name, value in self.rows(query)}
+        return {name: float(str(value)) for name, value in self.rows(query, **given)}
+
+    def findings(self, check_name: str, feature_id: str, segment: str = "") -> list[Row]:
+        """Return day, status, value, n and message of a check, oldest first."""
+        return self.rows(
+            "select day::varchar, status, value, n, message from health__findings"
+            " where check_name = $check_name and feature_id = $feature_id and segment = $segment"
+            " order by day",
+            check_name=check_name,
+            feature_id=feature_id,
+            segment=segment,
+        )
 
     def statuses(self, check_name: str, feature_id: str, segment: str = "") -> set[object]:
         """Return the statuses a check ever had."""
-        found = self.rows(
-            "select distinct status from health__findings where check_name = $check_name"
-            " and feature_id = $feature_id and segment = $segment",
-            check_name=check_name,
-            feature_id=feature_id,
-            segment=segment,
-        )
-        return {status for (status,) in found}
+        return {status for _, status, *_ in self.findings(check_name, feature_id, segment)}
+
+    def failed_on(self, check_name: str, feature_id: str, segment: str = "") -> list[str]:
+        """Return the days on which a check failed."""
+        found = self.findings(check_name, feature_id, segment)
+        return [str(day) for day, status, *_ in found if status == "FAIL"]
 
     def alarms(self) -> set[object]:
         """Return the checks that ever alarmed."""
-        found = self.rows(
-            "select distinct check_name from health__findings where status in ('WARN', 'FAIL')"
-        )
+        alarm = "status in ('WARN', 'FAIL')"
+        found = self.rows(f"select distinct check_name from health__findings where {alarm}")
         return {name for (name,) in found}
-
-    def days(self, check_name: str, feature_id: str, segment: str = "") -> tuple[object, ...]:
-        """Return the first and last day on which a check failed, and how many there are."""
-        return self.row(
-            "select min(day)::varchar, max(day)::varchar, count(*) from health__findings"
-            " where check_name = $check_name and feature_id = $feature_id"
-            " and segment = $segment and status = 'FAIL'",
-            check_name=check_name,
-            feature_id=feature_id,
-            segment=segment,
-        )
-
-    def last(self, check_name: str, feature_id: str) -> tuple[object, ...]:
-        """Return status, value and n of a check on the last day."""
-        return self.row(
-            "select status, value, n from health__findings where check_name = $check_name"
-            " and feature_id = $feature_id and segment = ''"
-            " and day = (select max(day) from health__findings)",
-            check_name=check_name,
-            feature_id=feature_id,
-        )
 
     def verdicts(self, feature_id: str, mode: str) -> dict[object, float]:
         """Return how many days a mode had each verdict."""
-        return {
-            status: float(str(n))
-            for status, n in self.rows(
-                "select status, count(*) from health__verdicts where feature_id = $feature_id"
-                " and mode = $mode group by status",
-                feature_id=feature_id,
-                mode=mode,
-            )
-        }
+        return self.shares(
+            "select status, count(*) from health__verdicts where feature_id = $feature_id"
+            " and mode = $mode group by status",
+            feature_id=feature_id,
+            mode=mode,
+        )
+
+    def confidence(self) -> tuple[Floats, Floats]:
+        """Return the confidence of every labelled call and whether it was right (0 or 1)."""
+        found = np.array(self.rows(f"select confidence, {RIGHT} {LABELLED}"), dtype=np.float64)
+        return found[:, 0], found[:, 1]
 
 
 @pytest.fixture(scope="class")
@@ -166,8 +156,7 @@ class TestLLMDrift:
 
     def test_accuracy_is_what_the_paper_reports(self, found: Judged) -> None:
         accuracy = found.shares(
-            "select response_model, avg(case when predicted_label = label then 1 else 0 end)"
-            " from core__calls inner join core__labels using (call_id) group by response_model"
+            f"select response_model, avg({RIGHT}) {LABELLED} group by response_model"
         )
         # GPT-4: table of the paper. GPT-3.5: .496 and .762 there, which reads answers otherwise.
         assert accuracy == pytest.approx(
@@ -181,8 +170,7 @@ class TestLLMDrift:
 
     def test_the_new_version_says_no_to_nearly_everything(self, found: Judged) -> None:
         accuracy = found.shares(
-            "select label, avg(case when predicted_label = label then 1 else 0 end)"
-            " from core__calls inner join core__labels using (call_id)"
+            f"select label, avg({RIGHT}) {LABELLED}"
             " where response_model = 'gpt-4-0613' group by label"
         )
         assert accuracy["no"] > 0.95
@@ -196,17 +184,18 @@ class TestLLMDrift:
         assert length == pytest.approx({"gpt-4-0314": 638.3, "gpt-4-0613": 3.9}, abs=0.05)
 
     def test_the_switch_is_found_on_its_day_and_every_day_after(self, found: Judged) -> None:
-        switch, last = "2023-06-27", "2023-07-24"
-        same_questions = found.days("model_changed_silently", "primes-gpt-4", "length")
-        assert same_questions == (switch, last, 28)
-        assert found.days("output_drift", "primes-gpt-4", "n_output_chars")[0] == "2023-06-28"
+        same_questions = found.failed_on("model_changed_silently", "primes-gpt-4", "length")
+        assert (same_questions[0], same_questions[-1]) == ("2023-06-27", "2023-07-24")
+        assert len(same_questions) == 28
+        all_answers = found.failed_on("output_drift", "primes-gpt-4", "n_output_chars")
+        assert all_answers[0] == "2023-06-28"
         assert found.verdicts("primes-gpt-4", "drift")["failing"] == 28
 
     def test_gpt_3_5_changes_its_format_and_not_its_length(self, found: Judged) -> None:
-        format_ = found.days("model_changed_silently", "primes-gpt-3.5", "format")
-        assert format_[1] == "2023-07-24"
-        assert "2023-06-27" <= str(format_[0]) <= "2023-07-03"
-        assert "FAIL" not in found.statuses("model_changed_silently", "primes-gpt-3.5", "length")
+        days = found.failed_on("model_changed_silently", "primes-gpt-3.5", "format")
+        assert "2023-06-27" <= days[0] <= "2023-07-03"
+        assert days[-1] == "2023-07-24"
+        assert found.failed_on("model_changed_silently", "primes-gpt-3.5", "length") == []
 
     def test_nothing_alarms_before_the_switch_and_inputs_never_do(self, found: Judged) -> None:
         early = found.rows(
@@ -239,9 +228,7 @@ class TestJHUTemperature:
 
     def test_accuracy_by_temperature(self, found: Judged) -> None:
         accuracy = found.rows(
-            "select avg(case when predicted_label = label then 1 else 0 end)"
-            " from core__calls inner join core__labels using (call_id)"
-            " where feature_id = 'exam-gpt-35-turbo-chain_of_thought'"
+            f"select avg({RIGHT}) {LABELLED} where feature_id = 'exam-gpt-35-turbo-chain_of_thought'"
             " group by temperature order by temperature"
         )
         assert [round(float(str(share)), 2) for (share,) in accuracy] == [
@@ -252,9 +239,7 @@ class TestJHUTemperature:
     def test_only_the_two_hottest_differ_after_control_for_many_tests(self, found: Judged) -> None:
         grid = np.array(
             found.rows(
-                "select case when predicted_label = label then 1 else 0 end"
-                " from core__calls inner join core__labels using (call_id)"
-                " where feature_id = 'exam-gpt-35-turbo-chain_of_thought'"
+                f"select {RIGHT} {LABELLED} where feature_id = 'exam-gpt-35-turbo-chain_of_thought'"
                 " order by temperature, eval_case_id"
             ),
             dtype=np.float64,
@@ -264,9 +249,8 @@ class TestJHUTemperature:
         assert differs.tolist() == [False] * 14 + [True] * 2
 
     def test_at_temperature_0_all_samples_agree_and_half_are_wrong(self, found: Judged) -> None:
-        confidence, accuracy = found.row(
-            "select avg(confidence), avg(case when predicted_label = label then 1 else 0 end)"
-            " from core__calls inner join core__labels using (call_id) where temperature = 0"
+        [(confidence, accuracy)] = found.rows(
+            f"select avg(confidence), avg({RIGHT}) {LABELLED} where temperature = 0"
             " and feature_id = 'exam-gpt-35-turbo-baseline' and confidence is not null"
         )
         assert float(str(confidence)) == pytest.approx(1.0, abs=0.005)
@@ -275,7 +259,7 @@ class TestJHUTemperature:
     def test_agreement_with_itself_is_no_confidence(self, found: Judged) -> None:
         features = ["gpt-35-turbo-baseline", "gpt-35-turbo-chain_of_thought"]
         for feature_id in [*(f"exam-{name}" for name in features), "exam-gpt-4-chain_of_thought"]:
-            assert found.last("overconfidence", feature_id)[0] == "FAIL"
+            assert found.failed_on("overconfidence", feature_id)[-1] == "2024-06-09"
             assert found.verdicts(feature_id, "calibration")["failing"] >= 1
 
     def test_three_days_are_too_few_for_drift(self, found: Judged) -> None:
@@ -290,21 +274,14 @@ class TestCleanlabIMDb:
     example = "cleanlab_imdb"
 
     def test_numbers_of_the_classifier(self, found: Judged) -> None:
-        rows = np.array(
-            found.rows(
-                "select confidence, case when predicted_label = label then 1 else 0 end"
-                " from core__calls inner join core__labels using (call_id)"
-            ),
-            dtype=np.float64,
-        )
-        conf, correct = rows[:, 0], rows[:, 1]
-        assert len(rows) == 25_000
+        conf, correct = found.confidence()
+        assert len(conf) == 25_000
         assert correct.mean() == pytest.approx(0.8958, abs=5e-5)
         assert conf.mean() == pytest.approx(0.936, abs=5e-4)
         assert expected_calibration_error(conf, correct, 15) == pytest.approx(0.0404, abs=5e-5)
 
     def test_overconfidence_is_found(self, found: Judged) -> None:
-        status, gap, n = found.last("overconfidence", "imdb-sentiment")
+        _, status, gap, n, _ = found.findings("overconfidence", "imdb-sentiment")[-1]
         assert (status, n) == ("FAIL", 25_000)
         assert float(str(gap)) == pytest.approx(0.0404, abs=5e-4)
         assert "failing" in found.verdicts("imdb-sentiment", "calibration")
@@ -320,23 +297,16 @@ class TestBanking77:
     example = "banking77"
 
     def test_numbers_of_the_classifier(self, found: Judged) -> None:
-        rows = np.array(
-            found.rows(
-                "select confidence, case when predicted_label = label then 1 else 0 end"
-                " from core__calls inner join core__labels using (call_id)"
-            ),
-            dtype=np.float64,
-        )
-        conf, correct = rows[:, 0], rows[:, 1]
-        assert len(rows) == 3_080
+        conf, correct = found.confidence()
+        assert len(conf) == 3_080
         # scikit-learn's own solver moves the third digit between versions.
         assert correct.mean() == pytest.approx(0.9075, abs=0.005)
         assert expected_calibration_error(conf, correct, 15) == pytest.approx(0.0475, abs=0.005)
         assert conf.mean() < correct.mean()
 
     def test_it_is_not_overconfident_but_off(self, found: Judged) -> None:
-        assert found.statuses("overconfidence", "banking-intents").isdisjoint(ALARMS)
-        assert found.last("miscalibration", "banking-intents")[0] == "WARN"
+        assert found.statuses("overconfidence", "banking-intents").isdisjoint({"WARN", "FAIL"})
+        assert found.findings("miscalibration", "banking-intents")[-1][1] == "WARN"
         assert "failing" not in found.verdicts("banking-intents", "calibration")
 
     def test_laid_out_evenly_nothing_drifts(self, found: Judged) -> None:
@@ -370,30 +340,24 @@ class TestAider:
         assert errors == {"certificate": 15, "other": 11}
 
     def test_one_call_of_three_dollars_is_named_and_raises_no_alarm(self, found: Judged) -> None:
-        said = found.rows(
-            "select status, message from health__findings where check_name = 'service_drift'"
-            " and segment = '' and day = date '2024-12-13'"
-        )
-        [(status, message)] = said
+        found_on = {day: rest for day, *rest in found.findings("service_drift", "aider")}
+        status, *_, message = found_on["2024-12-13"]
         assert status == "PASS"
         assert "one call cost 2.74 USD" in str(message)
         assert found.statuses("service_drift", "aider", "cost_usd") == set()
 
     def test_silences_are_found(self, found: Judged) -> None:
-        silent = found.rows(
-            "select day::varchar from health__findings where check_name = 'service_drift'"
-            " and segment = 'calls' and status = 'FAIL'"
-        )
-        assert ("2025-02-12",) in silent
+        assert "2025-02-12" in found.failed_on("service_drift", "aider", "calls")
         assert found.statuses("feed_gap", "aider", "hole") == {"WARN"}
 
     def test_the_change_of_model_in_march_shows_in_the_answers(self, found: Judged) -> None:
-        messages = found.rows(
-            "select message from health__findings where check_name = 'output_drift'"
-            " and status = 'WARN' and segment = '' and day between '2025-03-10' and '2025-03-20'"
-        )
-        assert messages
-        assert all("claude-3-7-sonnet" in str(message) for (message,) in messages)
+        said = [
+            str(message)
+            for day, status, _, _, message in found.findings("output_drift", "aider")
+            if status == "WARN" and "2025-03-10" <= str(day) <= "2025-03-20"
+        ]
+        assert said
+        assert all("claude-3-7-sonnet" in message for message in said)
 
 
 class TestAzure:
@@ -403,9 +367,9 @@ class TestAzure:
     example = "azure"
 
     def test_tokens(self, found: Judged) -> None:
-        assert found.row(
+        assert found.rows(
             "select count(*), median(input_tokens), median(output_tokens) from core__calls"
-        ) == (19_366, 1020, 129)
+        ) == [(19_366, 1020, 129)]
 
     def test_what_cannot_be_known_is_not_called_healthy(self, found: Judged) -> None:
         assert found.verdicts("azure-chat", "drift") == {"no_evidence": 1}
@@ -442,6 +406,6 @@ class TestRAGChat:
         assert found.statuses("divergence", "rag-chat") == {"NOT_APPLICABLE"}
 
     def test_a_question_that_is_asked_twice_is_seen(self, found: Judged) -> None:
-        status, share, n = found.last("redundant_cases", "rag-chat")
+        _, status, share, n, _ = found.findings("redundant_cases", "rag-chat")[-1]
         assert (status, n) == ("PASS", 200)
         assert float(str(share)) == pytest.approx(0.01)

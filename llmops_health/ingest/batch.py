@@ -7,6 +7,7 @@ as a whole becomes a reject of row 0.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,6 +45,7 @@ class Batch:
     table: Table
     mapping: str
     warehouse: Warehouse
+    file_ids: Iterator[int]
     read_as: dict[Path, Path] = field(default_factory=dict)
     wrong: dict[Path, str] = field(default_factory=dict)
 
@@ -192,14 +194,12 @@ class Batch:
         return self.read_as.get(file.path, file.path)
 
     def _ids(self, group: list[Found]) -> dict[Path, int]:
-        with self.warehouse.read() as connection:
-            [(first,)] = connection.execute(
-                "select coalesce(max(file_id), 0) + 1 from landed__files"
-            ).fetchall()
         return {
             # A file that grew stays the file it was.
-            file.path: file.known.file_id if file.known and file.state is State.GROWN else first + i
-            for i, file in enumerate(group)
+            file.path: file.known.file_id
+            if file.known and file.state is State.GROWN
+            else next(self.file_ids)
+            for file in group
         }
 
 

@@ -8,6 +8,7 @@ A run killed at any moment leaves nothing half landed; leftovers go with the nex
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -76,20 +77,22 @@ def land(
     landed = Landed()
     with warehouse.alone("ingest"):
         contents.remove_orphans(warehouse)
+        file_ids = itertools.count(_next_file_id(warehouse))
         for index, source in enumerate(config.sources):
             if tables is None or source.table in tables:
-                _land_source(config, index, source, warehouse, landed, progress)
+                _land_source(config, index, warehouse, file_ids, landed, progress)
     return landed
 
 
 def _land_source(
     config: Config,
     index: int,
-    source: Source,
     warehouse: Warehouse,
+    file_ids: Iterator[int],
     landed: Landed,
     progress: Progress | None,
 ) -> None:
+    source = config.sources[index]
     table = BY_NAME[source.table]
     check_columns(config, index, source, table)
     mapping = mapping_sha256(source, config)
@@ -98,7 +101,8 @@ def _land_source(
     total = sum(f.n_bytes for f in fresh)
     done = 0
     for group in groups(fresh, source):
-        landed.files += batch.Batch(config, index, source, table, mapping, warehouse).land(group)
+        entering = batch.Batch(config, index, source, table, mapping, warehouse, file_ids)
+        landed.files += entering.land(group)
         done += sum(f.n_bytes for f in group)
         if progress:
             progress(done, total, f"{table.name}: {group[-1].path.name}")
@@ -166,3 +170,11 @@ def known_files(warehouse: Warehouse, table: str) -> list[Known]:
             [table],
         ).fetchall()
     return [Known(*row) for row in rows]
+
+
+def _next_file_id(warehouse: Warehouse) -> int:
+    with warehouse.read() as connection:
+        [(file_id,)] = connection.execute(
+            "select coalesce(max(file_id), 0) + 1 from landed__files"
+        ).fetchall()
+    return int(file_id)

@@ -6,6 +6,7 @@ lists the files that count; any other file in the folder is a leftover of a kill
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,11 +14,14 @@ from pathlib import Path
 from typing import Protocol
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from llmops_health.contract import TABLES, Table, sha256_column
 from llmops_health.storage.warehouse import Warehouse
 
 KEPT = "kept"
+EMPTY = "empty.parquet"
 _REJECTED = "rejected"
 _ROWS_PER_FLUSH = 8_192
 
@@ -85,17 +89,18 @@ def stage(
     folder = warehouse.contents / query.table.name
     folder.mkdir(parents=True, exist_ok=True)
     if not is_one_file:
-        files = _write_by_day(connection, query.select, folder, token)
+        files = _write_by_day(connection, warehouse, query.select, folder, token)
         return Staged(files, warehouse.contents, keeps_text=True)
     _write(connection, f"select * exclude (day) from ({query.select})", whole, "zstd")
     time = f"{query.table.time}::date" if query.table.time else "null::date"
     rows = f"read_parquet('{_quoted(whole)}')"
     [(day, last, n_refused)] = connection.execute(
-        f"select min({time}) filter (where fault is null), max({time}) filter (where fault is null),"
-        f" count(fault) from {rows}"
+        f"select min({time}) filter (where fault is null),"
+        f" max({time}) filter (where fault is null), count(fault) from {rows}"
     ).fetchall()
     if day != last or n_refused:
-        files = _write_by_day(connection, f"select *, {time} as day from {rows}", folder, token)
+        by_day = f"select *, {time} as day from {rows}"
+        files = _write_by_day(connection, warehouse, by_day, folder, token)
         whole.unlink()
     else:
         of_day = folder / f"day={day or KEPT}" / f"b{token}_0.parquet"
@@ -113,18 +118,33 @@ def _write(
 
 
 def _write_by_day(
-    connection: duckdb.DuckDBPyConnection, select: str, folder: Path, token: str
+    connection: duckdb.DuckDBPyConnection,
+    warehouse: Warehouse,
+    select: str,
+    folder: Path,
+    token: str,
 ) -> tuple[Path, ...]:
+    """Write by day beside the contents, and give the files their names there when they are whole.
+
+    People's queries glob the contents folder: a file that is being written must not be in it.
+    """
+    draft = warehouse.staging / f"batch-{token}"
     connection.execute(f"set partitioned_write_flush_threshold = {_ROWS_PER_FLUSH}")
     day = (
         f"case when fault is not null then '{_REJECTED}' else coalesce(day::varchar, '{KEPT}') end"
     )
     connection.execute(
         f"copy (select * replace ({day} as day) from ({select}))"
-        f" to '{_quoted(folder)}' (format parquet, compression zstd, partition_by (day),"
+        f" to '{_quoted(draft)}' (format parquet, compression zstd, partition_by (day),"
         f" filename_pattern 'b{token}_{{i}}', overwrite_or_ignore true)"
     )
-    return tuple(sorted(folder.glob(f"day=*/b{token}_*.parquet")))
+    files: list[Path] = []
+    for path in sorted(draft.glob("day=*/*.parquet")):
+        named = folder / path.parent.name / path.name
+        named.parent.mkdir(parents=True, exist_ok=True)
+        files.append(path.rename(named))
+    shutil.rmtree(draft, ignore_errors=True)
+    return tuple(files)
 
 
 def without(
@@ -151,10 +171,9 @@ def without(
             replaced[path] = None
         elif n_gone:
             fresh = old.with_name(f"b{uuid.uuid4().hex[:12]}_0.parquet")
-            connection.execute(
-                f"copy (select * from {source} where not {gone}) to '{_quoted(fresh)}'"
-                " (format parquet, compression zstd)"
-            )
+            draft = warehouse.staging / f"batch-{fresh.name}"
+            _write(connection, f"select * from {source} where not {gone}", draft, "zstd")
+            draft.rename(fresh)
             replaced[path] = str(fresh.relative_to(warehouse.contents))
     return replaced
 
@@ -167,8 +186,10 @@ def remove_orphans(warehouse: Warehouse) -> int:
     orphans = [
         path
         for path in warehouse.contents.glob("*/day=*/*")
-        if str(path.relative_to(warehouse.contents)) not in known
+        if path.name != EMPTY and str(path.relative_to(warehouse.contents)) not in known
     ]
+    for draft in warehouse.staging.glob("batch-*/"):
+        shutil.rmtree(draft, ignore_errors=True)
     orphans += list(warehouse.staging.glob("batch-*.parquet"))
     orphans += list(warehouse.staging.glob("repaired-*"))
     for path in orphans:
@@ -178,19 +199,31 @@ def remove_orphans(warehouse: Warehouse) -> int:
 
 def view_sql(warehouse: Warehouse) -> str:
     """Return the view `core__contents`: every text that is kept, by its hash, with its day."""
-    selects = []
+    selects: list[str] = []
     for table in TABLES:
+        if not table.text_columns:
+            continue
+        _keep_an_empty_file(warehouse, table)
         glob = warehouse.contents / table.name / "day=*" / "*.parquet"
-        if table.text_columns and any(warehouse.contents.glob(f"{table.name}/day=*/*.parquet")):
-            selects += [
-                f"select {sha256_column(name)} as sha256, {name} as text, '{table.name}' as"
-                f" table_name, day from read_parquet('{_quoted(glob)}', hive_partitioning = true,"
-                f" hive_types_autocast = false) where {name} is not null"
-                for name in table.text_columns
-            ]
-    nothing = "select null::varchar as sha256, null::varchar as text, null::varchar as table_name,"
-    nothing += " null::varchar as day where false"
-    return "create or replace view core__contents as " + " union all ".join(selects or [nothing])
+        selects += [
+            f"select {sha256_column(name)} as sha256, {name} as text, '{table.name}' as"
+            f" table_name, day from read_parquet('{_quoted(glob)}', hive_partitioning = true,"
+            f" hive_types_autocast = false, union_by_name = true) where {name} is not null"
+            for name in table.text_columns
+        ]
+    return "create or replace view core__contents as " + " union all ".join(selects)
+
+
+def _keep_an_empty_file(warehouse: Warehouse, table: Table) -> None:
+    """Have one file that never goes, so that a glob over the contents always matches."""
+    path = warehouse.contents / table.name / f"day={KEPT}" / EMPTY
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    names = [*map(sha256_column, table.text_columns), *table.text_columns]
+    draft = path.with_suffix(f".{uuid.uuid4().hex}")
+    pq.write_table(pa.table({name: pa.array([], pa.string()) for name in names}), draft)
+    draft.replace(path)
 
 
 def _listed(paths: Sequence[Path]) -> str:

@@ -97,10 +97,10 @@ class Warehouse:
                 connection.close()
 
     @contextmanager
-    def read(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def read(self, *, with_macros: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open both working databases for reading; their tables are named without a prefix."""
         with self._lock(SHARED):
-            connection = memory()
+            connection = memory(with_macros=with_macros)
             try:
                 for name in ("working", "landed"):
                     connection.execute(
@@ -131,7 +131,7 @@ class Warehouse:
         """
         _check_names([table, *columns])
         with self._staged(table) as staged:
-            with self.read() as connection:
+            with self.read(with_macros=True) as connection:
                 relation = connection.sql(query, params=dict(params) or None)
                 relation.write_parquet(str(staged), compression="lz4")
             return self.swap(table, columns, staged, day)
@@ -182,8 +182,10 @@ class Warehouse:
     def ensure(self, tables: Mapping[str, Mapping[str, str]], name: str = "working") -> None:
         """Make every table that is missing."""
         with self.write(name) as connection:
+            present = _columns(connection)
             for table, columns in tables.items():
-                ensure_table(connection, table, columns)
+                if not columns.keys() <= present.get(table, set()):
+                    ensure_table(connection, table, columns)
 
     def publish(self, views: Iterable[str]) -> int:
         """Copy the working database to the file people open, atomically; return its size.
@@ -230,7 +232,7 @@ class Warehouse:
                 connection.execute("checkpoint")
             finally:
                 connection.close()
-            connection = memory()
+            connection = memory(with_macros=False)
             try:
                 connection.execute(f"attach '{_quoted(path)}' as old (read_only)")
                 connection.execute(f"attach '{_quoted(fresh)}' as fresh (storage_version 'v1.4.0')")
@@ -289,12 +291,12 @@ class Warehouse:
             yield
 
 
-def memory() -> duckdb.DuckDBPyConnection:
+def memory(*, with_macros: bool = True) -> duckdb.DuckDBPyConnection:
     """Open a database in memory, with our macros, for reading files and working databases."""
     connection = duckdb.connect(config=_SETTINGS)
     connection.execute("set timezone = 'UTC'")
-    for statement in macros_sql():
-        connection.execute(statement)
+    if with_macros:
+        connection.execute(";".join(macros_sql()))
     return connection
 
 
@@ -326,13 +328,18 @@ def ensure_table(
     _check_names([table, *columns])
     listed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
     connection.execute(f"create table if not exists {table} ({listed})")
-    rows = connection.execute(
-        "select column_name from information_schema.columns where table_name = ?", [table]
-    ).fetchall()
-    present = {row[0] for row in rows}
+    present = _columns(connection)[table]
     for name, kind in columns.items():
         if name not in present:
             connection.execute(f"alter table {table} add column {name} {kind}")
+
+
+def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
+    present: dict[str, set[str]] = {}
+    rows = connection.execute("select table_name, column_name from duckdb_columns()").fetchall()
+    for table, column in rows:
+        present.setdefault(table, set()).add(column)
+    return present
 
 
 def insert_rows(

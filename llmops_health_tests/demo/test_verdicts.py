@@ -86,8 +86,7 @@ def test_a_sick_feature_is_well_before_its_fault(published: duckdb.DuckDBPyConne
         row
         for row in rows(
             published,
-            "select day, feature_id, mode, headline from health__verdicts"
-            " where status = 'failing'",
+            "select day, feature_id, mode, headline from health__verdicts where status = 'failing'",
         )
         if row[0] < first.get((str(row[1]), str(row[2])), row[0])  # type: ignore[operator]
     ]

@@ -25,40 +25,38 @@ ROW = {
 BARE = {"call_id": "Id", "feature_id": "'it''s'", "started_at": "to_timestamp(ts)"}
 
 
-@pytest.mark.parametrize(
-    ("column", "expression", "expected"),
-    [
-        ("session_id", '"sp ace"', "spaced"),
-        ("session_id", '"q""uote" || upper(id)', "quotedA"),
-        ("session_id", "zip", "00123"),
-        ("session_id", "'s-' || n", "s-7"),
-        ("session_id", "snowflake", "1234567890123456789"),
-        ("session_id", "snowflake + 1", "1234567890123456790"),
-        ("session_id", "deep -> 'model' ->> 'name'", "m-1"),
-        ("session_id", "deep ->> '$.model.name'", "m-1"),
-        ("session_id", "split_part(filename, '/', -1)", "x.jsonl"),
-        ("n_context_chunks", "json_array_length(deep -> 'tokens')", 2),
-        ("input_tokens", "n * 2", 14),
-        ("input_tokens", "file_row_number", 0),
-        ("latency_ms", "n / 2", 3.5),
-        ("cost_usd", "price * 10", 25.0),
-        ("params_known", "not ok", False),
-        ("temperature", "0.7", 0.7),
-        ("run_kind", "case purpose when 'live' then 'prod' else 'eval' end", "prod"),
-        ("environment", "null", None),
-        ("tools", "['search', Id]", '["search","a"]'),
-    ],
-)
-def test_expressions_over_json_lines(
-    project: Project, column: str, expression: str, expected: object
-) -> None:
+OVER_JSON_LINES: dict[str, tuple[str, object]] = {
+    "trace_id": ('"sp ace"', "spaced"),
+    "span_id": ('"q""uote" || upper(id)', "quotedA"),
+    "session_id": ("zip", "00123"),
+    "provider": ("'s-' || n", "s-7"),
+    "request_model": ("snowflake", "1234567890123456789"),
+    "response_model": ("snowflake + 1", "1234567890123456790"),
+    "operation": ("deep -> 'model' ->> 'name'", "m-1"),
+    "prompt_name": ("deep ->> '$.model.name'", "m-1"),
+    "prompt_version": ("split_part(filename, '/', -1)", "x.jsonl"),
+    "n_context_chunks": ("json_array_length(deep -> 'tokens')", 2),
+    "input_tokens": ("n * 2", 14),
+    "output_tokens": ("file_row_number", 0),
+    "latency_ms": ("n / 2", 3.5),
+    "cost_usd": ("price * 10", 25.0),
+    "params_known": ("not ok", False),
+    "temperature": ("0.7", 0.7),
+    "run_kind": ("case purpose when 'live' then 'prod' else 'eval' end", "prod"),
+    "environment": ("null", None),
+    "tools": ("['search', Id]", '["search","a"]'),
+}
+
+
+def test_expressions_over_json_lines(project: Project) -> None:
     project.write("x.jsonl", [ROW])
-    project.source("x.jsonl", columns=BARE | {column: expression})
+    expressions = {column: expression for column, (expression, _) in OVER_JSON_LINES.items()}
+    project.source("x.jsonl", columns=BARE | expressions)
     project.land()
     assert project.rejects() == []
-    assert project.calls(f"call_id, feature_id, started_at::varchar, {column}") == [
-        ("a", "it's", "2026-10-01 12:00:00", expected)
-    ]
+    [found] = project.calls(f"call_id, feature_id, started_at::varchar, {', '.join(expressions)}")
+    expected = (value for _, value in OVER_JSON_LINES.values())
+    assert found == ("a", "it's", "2026-10-01 12:00:00", *expected)
 
 
 def test_expressions_over_csv(project: Project) -> None:

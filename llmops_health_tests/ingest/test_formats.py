@@ -63,31 +63,32 @@ def test_globs_lists_and_folders_between_files(project: Project) -> None:
     assert project.calls() == ["a/1.jsonl", "a/b/2.jsonl", "c/3.jsonl"]
 
 
+TIMES: list[tuple[object, datetime]] = [
+    ("2026-10-01T12:00:00Z", NOON),
+    ("2026-10-01 12:00:00", NOON),
+    ("2026-10-01T14:00:00+02:00", NOON),
+    ("2026-10-01T06:30:00.5-0530", NOON.replace(microsecond=500_000)),
+    ("2026-10-01", NOON.replace(hour=0)),
+    (1790856000, NOON),
+    (1790856000.25, NOON.replace(microsecond=250_000)),
+    (1790856000_000, NOON),
+    (1790856000_000_000, NOON),
+    (1790856000_000_000_000, NOON),
+    ("1790856000", NOON),
+    ("1790856000000", NOON),
+]
+
+
 @pytest.mark.parametrize("suffix", ["jsonl", "csv"])
-@pytest.mark.parametrize(
-    ("written", "expected"),
-    [
-        ("2026-10-01T12:00:00Z", NOON),
-        ("2026-10-01 12:00:00", NOON),
-        ("2026-10-01T14:00:00+02:00", NOON),
-        ("2026-10-01T06:30:00.5-0530", NOON.replace(microsecond=500_000)),
-        ("2026-10-01", NOON.replace(hour=0)),
-        (1790856000, NOON),
-        (1790856000.25, NOON.replace(microsecond=250_000)),
-        (1790856000_000, NOON),
-        (1790856000_000_000, NOON),
-        (1790856000_000_000_000, NOON),
-        ("1790856000", NOON),
-        ("1790856000000", NOON),
-    ],
-)
-def test_times_in_text(project: Project, suffix: str, written: object, expected: datetime) -> None:
-    data = [call(started_at=written)]
-    csv = f"call_id,feature_id,started_at\n1,f,{written}\n".encode()
-    project.write(f"x.{suffix}", csv if suffix == "csv" else data)
+def test_times_in_text(project: Project, suffix: str) -> None:
+    rows = [call(f"{i:02}", started_at=written) for i, (written, _) in enumerate(TIMES)]
+    csv = "call_id,feature_id,started_at\n" + "".join(
+        f"{row['call_id']},f,{row['started_at']}\n" for row in rows
+    )
+    project.write(f"x.{suffix}", csv.encode() if suffix == "csv" else rows)
     project.source(f"x.{suffix}")
     project.land()
-    assert project.calls("started_at") == [expected]
+    assert project.calls("started_at") == [expected for _, expected in TIMES]
 
 
 @pytest.mark.parametrize(

@@ -42,9 +42,7 @@ def graph(world: Path) -> dg.Definitions:
 
 
 @pytest.fixture(scope="module")
-def whole_run(
-    graph: dg.Definitions, instance: dg.DagsterInstance
-) -> dg.ExecuteInProcessResult:
+def whole_run(graph: dg.Definitions, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
     return run(graph, instance, "nightly", Day(LAST - timedelta(days=20), LAST))
 
 
@@ -154,9 +152,7 @@ def test_the_schedule_asks_for_the_last_whole_days(graph: dg.Definitions) -> Non
     schedule = graph.resolve_schedule_def("nightly_schedule")
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
     tick = schedule.evaluate_tick(
-        dg.build_schedule_context(
-            scheduled_execution_time=datetime(2026, 11, 1, 2, 15, tzinfo=UTC)
-        )
+        dg.build_schedule_context(scheduled_execution_time=datetime(2026, 11, 1, 2, 15, tzinfo=UTC))
     )
     [request] = tick.run_requests or []
     assert request.tags["dagster/asset_partition_range_end"] == "2026-10-31"

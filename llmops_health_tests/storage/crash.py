@@ -19,6 +19,7 @@ import numpy as np
 
 from llmops_health.config import Config, load
 from llmops_health.ingest import land
+from llmops_health.storage import contents
 from llmops_health.storage.warehouse import Day, Warehouse
 
 FIRST = date(2026, 3, 2)
@@ -109,7 +110,7 @@ def _publish(folder: Path, rng: np.random.Generator) -> None:
     warehouse = warehouse_of(folder)
     if rng.random() < 0.2:
         warehouse.compact("working" if rng.random() < 0.5 else "landed")
-    warehouse.publish([])
+    warehouse.publish([contents.view_sql(warehouse)])
 
 
 def _read_published(folder: Path, rng: np.random.Generator) -> None:
@@ -117,6 +118,7 @@ def _read_published(folder: Path, rng: np.random.Generator) -> None:
     connection = duckdb.connect(warehouse_of(folder).path, read_only=True)
     try:
         days = connection.execute(DAYS).fetchall()
+        connection.execute("select count(text) from core__contents").fetchall()
     finally:
         connection.close()
     assert days == WHOLE, days
@@ -166,7 +168,7 @@ def main(folder: Path, seed: int) -> None:
     warehouse = warehouse_of(folder)
     land.prepare(warehouse)
     fill(folder, FIRST, LAST, 0)
-    warehouse.publish([])
+    warehouse.publish([contents.view_sql(warehouse)])
     running = {role: start(role) for role in (*KILLED, *READERS)}
     for _ in range(N_KILLS):
         time.sleep(rng.uniform(SHORTEST_LIFE, LONGEST_LIFE))

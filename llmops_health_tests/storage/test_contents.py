@@ -35,9 +35,10 @@ class Rows:
             for file_id, fault, day, text in self.rows
         )
         return (
-            f"select *, day::timestamp as started_at, sha256(input_text) as input_sha256, null::varchar as system_text,"
-            f" null::varchar as system_sha256, null::varchar as output_text,"
-            f" null::varchar as output_sha256"
+            "select *, day::timestamp as started_at, sha256(input_text) as input_sha256,"
+            " null::varchar as system_text,"
+            " null::varchar as system_sha256, null::varchar as output_text,"
+            " null::varchar as output_sha256"
             f" from (values {values}) as rows (file_id, fault, day, input_text)"
         )
 

@@ -11,6 +11,7 @@ import duckdb
 import pytest
 
 from llmops_health.ingest import land
+from llmops_health.storage import contents
 from llmops_health_tests.storage import crash
 
 SEED = 20260302
@@ -62,7 +63,11 @@ def test_every_text_is_there_once(folder: Path) -> None:
     warehouse = crash.warehouse_of(folder)
     land.land(crash.configuration(folder), warehouse)
     listed = warehouse.frame("select path from landed__contents")["path"]
-    kept = [str(p.relative_to(warehouse.contents)) for p in warehouse.contents.rglob("*.parquet")]
+    kept = [
+        str(path.relative_to(warehouse.contents))
+        for path in warehouse.contents.rglob("*.parquet")
+        if path.name != contents.EMPTY
+    ]
     assert sorted(listed) == sorted(kept)
     files = [str(warehouse.contents / path) for path in kept]
     texts = duckdb.execute("select input_text from read_parquet($files)", {"files": files})

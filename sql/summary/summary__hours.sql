@@ -1,4 +1,4 @@
--- Calls per hour of the day, and when the last one of each hour began.
+-- Calls per hour of the day, when the last one of each hour began, and how many came late.
 --
 -- one row per: day x feature_id x run_kind x hour
 -- reads:       core__calls
@@ -11,7 +11,10 @@
 -- hour             bigint     0 .. 23, UTC
 -- n                bigint     calls that began in the hour
 -- last_started_at  timestamp  the latest of them
+-- n_late           bigint     calls written (updated_at) more than 24 h after they began
+-- n_dated          bigint     calls that say when they were written (updated_at)
 --
+-- Why 24 h: a job that ships the log each night is not late.
 -- Why no rows for empty hours: a feature that was never logged has no first day to count from.
 select
     day,
@@ -19,7 +22,9 @@ select
     run_kind,
     hour(started_at)::bigint as hour,
     count(*)::bigint as n,
-    max(started_at) as last_started_at
+    max(started_at) as last_started_at,
+    sum(case when updated_at > started_at + interval 24 hour then 1 else 0 end)::bigint as n_late,
+    count(updated_at)::bigint as n_dated
 from core__calls
 where day between $first_day and $last_day
 group by day, feature_id, run_kind, hour(started_at)

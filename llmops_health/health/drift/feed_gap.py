@@ -1,4 +1,4 @@
-"""Feed gap: the log itself is stale, has missing days or hours, lost fields or holds duplicates.
+"""Feed gap: the log itself is stale, late, has missing days or hours, lost fields or duplicates.
 
 Why it matters
     Every other check reads this log. A day that was never shipped looks like a day without
@@ -9,15 +9,18 @@ How it is found
     same type (weekday or weekend): it must cover more of the usual calls than any such run in the
     history, and be improbable for that many calls, allowing for calls that come in bursts. A run
     that reaches the end of the day is a stale log. The share of nulls per field over 2 days is
-    held against the 28 days that end a week earlier, duplicates of the day against their usual
-    share. FAIL for missing days and a stale log, WARN for holes, nulls and duplicates.
+    held against the 28 days that end a week earlier; so is the share of calls written more than a
+    day after they began, over 1 and over 7 days, which needs `updated_at`. Duplicates of the day
+    are held against their usual share.
+    FAIL for missing days and a stale log, WARN for holes, nulls, late rows and duplicates.
     Production is `run_kind` prod; unknown counts only where no call in the window is prod.
 How to mend it
     Restart the exporter, load the missing files again (what is there already is not doubled), and
     restore the lost field in the logging code.
 What it cannot see
     Calls that were never logged evenly over the day (see the volume in `service_drift`); whether
-    a feature was rightly idle on a public holiday; late files, once they have come.
+    a feature was rightly idle on a public holiday; late files where no call has `updated_at`, and
+    late rows before they have come.
 Source
     Pearson dispersion: McCullagh and Nelder (1989), Generalized Linear Models, section 4.5.
 """
@@ -41,6 +44,7 @@ from llmops_health.kernels.shift import day_dispersion, share_shift
 
 HISTORY_DAYS = 42
 _RECENT = 7
+_TESTED = 4  # kinds of gaps that have a p: days, hours, nulls, late rows
 _LARGEST_HOLE = 0.9  # what profiles of 4 weeks can say about the rest of the day
 _TRIMMED_CHI2_MEAN = 0.6233  # of the lower nine tenths, 1 degree of freedom
 
@@ -56,6 +60,9 @@ class Params(CheckParams):
     )
     min_null_rise: float = Field(
         default=0.1, gt=0, le=1, description="Rise of a field's null share: ten points."
+    )
+    min_late_rise: float = Field(
+        default=0.05, gt=0, le=1, description="Rise of the share of late rows: five points."
     )
     min_duplicates: float = Field(
         default=0.02, gt=0, le=1, description="Share of duplicates; half of it is common on retry."
@@ -119,6 +126,7 @@ def check(
         *_missing_days(feature, log, params),
         *_holes(feature, log, params),
         *_nulls(feature, day, summary__nulls, params),
+        *_late(feature, day, summary__hours, params),
         *_duplicates(feature, log, core__duplicates, params),
     ]
     yield _whole(gaps, log, params)
@@ -139,7 +147,7 @@ def _read(hours: pl.DataFrame, day: date) -> _Log | None:
 
 
 def _missing_days(feature: Feature, log: _Log, params: Params) -> Iterator[Finding]:
-    missing, p_values = [], []
+    missing: dict[date, float] = {}
     scatter = _scatter_of_days(log)
     for place in range(HISTORY_DAYS - _RECENT, HISTORY_DAYS):
         past = log.same_weekday(place)
@@ -148,11 +156,9 @@ def _missing_days(feature: Feature, log: _Log, params: Params) -> Iterator[Findi
         usual = float(np.median(past))
         p_value = exp(-usual / scatter)
         if usual >= params.min_expected and p_value * _RECENT < params.max_p:
-            missing.append(log.day - timedelta(days=HISTORY_DAYS - 1 - place))
-            p_values.append(p_value)
+            missing[log.day - timedelta(days=HISTORY_DAYS - 1 - place)] = p_value
     if not missing:
         return
-    names = ", ".join(str(one) for one in missing)
     yield Finding(
         status=Status.FAIL,
         segment="missing days",
@@ -160,8 +166,9 @@ def _missing_days(feature: Feature, log: _Log, params: Params) -> Iterator[Findi
         threshold=0.0,
         unit="days",
         n=int(log.days[-_RECENT:].sum()),
-        p_value=min(1.0, min(p_values) * _RECENT),
-        message=f"No call is logged on {names}, though that weekday always had calls before.",
+        p_value=min(1.0, min(missing.values()) * _RECENT),
+        message=f"No call is logged on {', '.join(map(str, missing))}, though that weekday always "
+        "had calls before.",
         action="Find out whether the exporter stopped, and load the missing files.",
         evidence_sql=_calls_per(feature, log.day, "day"),
     )
@@ -247,44 +254,76 @@ def _nulls(feature: Feature, day: date, nulls: pl.DataFrame, params: Params) -> 
     shape = (HISTORY_DAYS, len(names))
     n_null = _seasons.daily_sums(index, codes, rows["n_null"].to_numpy(), shape)
     n = _seasons.daily_sums(index, codes, rows["n"].to_numpy(), shape)
-    place = np.arange(HISTORY_DAYS)
-    window = place >= HISTORY_DAYS - 2
-    reference = (place < HISTORY_DAYS - _RECENT) & (place >= HISTORY_DAYS - _RECENT - 28)
-    weekend = _seasons.is_weekend(day, HISTORY_DAYS)
     for at, name in enumerate(names):
         days, missing = n[:, at], n_null[:, at]
-        weights = _seasons.mixed_like(days, weekend, window, reference)
-        if weights is None or (days[reference] > 0).sum() < params.min_history_days // 2:
-            continue
-        usual = float(weights @ missing / (weights @ days))
-        if not (
-            missing[window] >= (usual + params.min_null_rise) * np.maximum(days[window], 1)
-        ).all():
-            continue
-        shift = share_shift(
-            [[missing[window].sum(), days[window].sum()]],
-            [[weights @ missing, weights @ days]],
-            dispersion=day_dispersion(missing[reference], days[reference]),
-        )
-        p_value = min(1.0, shift.p_rise * len(names))
-        if p_value < params.max_p:
-            yield Finding(
-                status=Status.WARN,
+        found = _rise(missing, days, day, 2, params.min_null_rise, len(names), params)
+        if found and (missing[-2:] >= (found.threshold or 0) * np.maximum(days[-2:], 1)).all():
+            yield replace(
+                found,
                 segment=f"null {name}",
-                value=shift.current,
-                lo=shift.lo,
-                hi=shift.hi,
-                threshold=shift.reference + params.min_null_rise,
-                unit="share",
-                n=int(days[window].sum()),
-                p_value=p_value,
-                message=f"{name} is null in {100 * shift.current:.1f} % of the calls of 2 days, "
-                f"{100 * shift.reference:.1f} % is usual.",
+                message=f"{name} is null in {found.message}",
                 action=f"Restore {name} in the logging code; checks that need it fall silent.",
                 evidence_sql=f"select day, run_kind, n, n_null from summary__nulls "  # noqa: S608
                 f"where feature_id = {literal(feature.id)} and field = {literal(name)} "
                 f"and day <= date {literal(day)} order by day desc limit 100",
             )
+
+
+def _rise(
+    part: Floats, rows: Floats, day: date, n_days: int, floor: float, n_tests: int, params: Params
+) -> Finding | None:
+    """Warn if a share of the last days is surely above that of 4 earlier weeks, by `floor`."""
+    place = np.arange(HISTORY_DAYS)
+    window = place >= HISTORY_DAYS - n_days
+    reference = (place < HISTORY_DAYS - _RECENT) & (place >= HISTORY_DAYS - _RECENT - 28)
+    weights = _seasons.mixed_like(rows, _seasons.is_weekend(day, HISTORY_DAYS), window, reference)
+    if weights is None or (rows[reference] > 0).sum() < params.min_history_days // 2:
+        return None
+    now, then = [part[window].sum(), rows[window].sum()], [weights @ part, weights @ rows]
+    if now[0] / now[1] < then[0] / then[1] + floor:
+        return None
+    dispersion = day_dispersion(part[reference], rows[reference])
+    shift = share_shift([now], [then], dispersion=dispersion)
+    window_name = "the day" if n_days == 1 else f"{n_days} days"
+    p_value = min(1.0, shift.p_rise * n_tests)
+    if p_value >= params.max_p:
+        return None
+    return Finding(
+        status=Status.WARN,
+        value=shift.current,
+        lo=shift.lo,
+        hi=shift.hi,
+        threshold=shift.reference + floor,
+        unit="share",
+        n=int(now[1]),
+        p_value=p_value,
+        message=f"{100 * shift.current:.1f} % of the calls of {window_name}, "
+        f"{100 * shift.reference:.1f} % is usual.",
+    )
+
+
+def _late(feature: Feature, day: date, hours: pl.DataFrame, params: Params) -> Iterator[Finding]:
+    rows = _seasons.production(hours)
+    index = _seasons.day_index(rows["day"], day, HISTORY_DAYS)
+    codes = np.zeros(len(rows), dtype=np.int64)
+    late, dated = (
+        _seasons.daily_sums(index, codes, rows[name].to_numpy(), (HISTORY_DAYS, 1))[:, 0]
+        for name in ("n_late", "n_dated")
+    )
+    windows = [days for days in (1, _RECENT) if late[-days:].sum() >= params.min_expected]
+    rises = (_rise(late, dated, day, n, params.min_late_rise, 2, params) for n in windows)
+    found = min(filter(None, rises), key=lambda one: one.p_value or 0.0, default=None)
+    if found:
+        yield replace(
+            found,
+            segment="late rows",
+            message=f"Written more than a day after they began: {found.message}",
+            action="See where the log waits: exporter, queue or upload; past days may change.",
+            evidence_sql="select day, sum(n_late)::bigint as n_late, "  # noqa: S608
+            "sum(n_dated)::bigint as n_dated from summary__hours "
+            f"where feature_id = {literal(feature.id)} and day <= date {literal(day)} "
+            "group by day order by day desc limit 100",
+        )
 
 
 def _duplicates(
@@ -293,8 +332,8 @@ def _duplicates(
     rows = duplicates.filter(pl.col("table_name") == "calls")
     index = _seasons.day_index(rows["day"], log.day, HISTORY_DAYS)
     codes = np.zeros(len(rows), dtype=np.int64)
-    shape = (HISTORY_DAYS, 1)
-    again = _seasons.daily_sums(index, codes, rows["n_duplicates"].to_numpy(), shape)[:, 0]
+    n_again = rows["n_duplicates"].to_numpy()
+    again = _seasons.daily_sums(index, codes, n_again, (HISTORY_DAYS, 1))[:, 0]
     with_calls = log.days > 0
     shares = again[with_calls] / (again[with_calls] + log.days[with_calls])
     n = int(again[-1])
@@ -319,16 +358,14 @@ def _duplicates(
 
 
 def _whole(gaps: list[Finding], log: _Log, params: Params) -> Finding:
-    stale = log.hours_stale
     p_values = [gap.p_value for gap in gaps if gap.p_value is not None]
     if gaps:
         worst = min(gaps, key=lambda gap: gap.status is not Status.FAIL)
-        segments = ", ".join(gap.segment for gap in gaps)
         return replace(
             worst,
             segment="",
-            p_value=min(1.0, min(p_values) * 3) if p_values else None,
-            message=f"The log has gaps ({segments}): {worst.message}",
+            p_value=min(1.0, min(p_values) * _TESTED) if p_values else None,
+            message=f"The log has gaps ({', '.join(gap.segment for gap in gaps)}): {worst.message}",
         )
     n_days = HISTORY_DAYS - log.first
     n = int(log.days[-1])
@@ -339,22 +376,17 @@ def _whole(gaps: list[Finding], log: _Log, params: Params) -> Finding:
             message=f"Warming up: the first call is {n_days} days old, more than "
             f"{params.min_history_days} days are needed.",
         )
-    if float(np.median(log.days[log.first :])) < params.min_expected:
-        return Finding(
-            status=Status.NOT_ENOUGH_DATA,
-            n=n,
-            value=stale,
-            unit="hours",
-            message=f"Cannot tell: half of all days have fewer than {params.min_expected:g} "
-            "calls, so an empty day says nothing.",
-        )
+    is_thin = float(np.median(log.days[log.first :])) < params.min_expected
     return Finding(
-        status=Status.PASS,
+        status=Status.NOT_ENOUGH_DATA if is_thin else Status.PASS,
         n=n,
-        value=stale,
+        value=log.hours_stale,
         unit="hours",
-        message=f"The last call is {stale:.1f} hours before the end of {log.day}, and no day of "
-        f"the last {_RECENT} is missing.",
+        message=f"Cannot tell: half of all days have fewer than {params.min_expected:g} "
+        "calls, so an empty day says nothing."
+        if is_thin
+        else f"The last call is {log.hours_stale:.1f} hours before the end of {log.day}, and no "
+        f"day of the last {_RECENT} is missing.",
     )
 
 

@@ -59,13 +59,13 @@ class Params(CheckParams):
         default=1.5, gt=1, description="Times the usual share of errors or truncations."
     )
     fail_ratio: float = Field(
-        default=2.0, gt=1, description="Times the usual share; four times is found in a week."
+        default=2.5, gt=1, description="Times the usual share; four times is found in a week."
     )
     warn_rise: float = Field(
         default=0.005, gt=0, le=1, description="And at least this rise (share of calls)."
     )
     fail_rise: float = Field(
-        default=0.0075, gt=0, le=1, description="And at least this rise (share of calls)."
+        default=0.01, gt=0, le=1, description="And at least this rise (share of calls)."
     )
     warn_cost: float = Field(default=1.25, gt=1, description="Times the usual cost per call.")
     fail_cost: float = Field(default=1.5, gt=1, description="Times the usual cost per call.")

@@ -73,7 +73,7 @@ def log(
             "last_started_at": pl.Datetime("us"),
         },
         orient="row",
-    )
+    ).with_columns(n_late=pl.lit(0, dtype=pl.Int64), n_dated=pl.lit(0, dtype=pl.Int64))
 
 
 def judge(
@@ -155,6 +155,63 @@ def test_a_field_that_was_never_logged_is_no_gap() -> None:
     assert len(judge(log(4), 51, nulls_of(1.0, 1.0, from_day=50))) == 1
 
 
+def late_log(
+    seed: int, now: float, before: float, days: range, scatter: float = 0.0
+) -> pl.DataFrame:
+    """A log whose calls come late in this share on the days of the range, and before it."""
+    hours, rng = log(seed), np.random.default_rng(seed)
+    at = (hours["day"] - FIRST_DAY).dt.total_days().to_numpy()
+    share = np.where(np.isin(at, days), now, before) * rng.lognormal(0, scatter, 75)[at]
+    n_late = rng.binomial(hours["n"].to_numpy(), np.minimum(share, 1))
+    return hours.with_columns(n_late=pl.Series(n_late), n_dated=pl.col("n"))
+
+
+def by_hour(n_late: int, before: int) -> pl.DataFrame:
+    """A thousand calls a day in one hour, of which so many come late on the last day and before."""
+    days = [FIRST_DAY + timedelta(days=at) for at in range(75)]
+    rows = [
+        (day, "triage", "prod", 9, 1000, datetime.combine(day, time(23)), late, 1000)
+        for day, late in zip(days, [before] * 74 + [n_late], strict=True)
+    ]
+    return pl.DataFrame(rows, schema=log(1).schema, orient="row")
+
+
+@pytest.mark.parametrize(("n_late", "warns"), [(71, True), (69, False)])
+def test_the_floor_of_the_late_share_is_five_points(n_late: int, *, warns: bool) -> None:
+    found = judge(by_hour(n_late, before=20), 74)
+    assert [one.segment for one in found] == (["", "late rows"] if warns else [""])
+    assert found[0].status is (Status.WARN if warns else Status.PASS)
+    if warns:
+        assert "began: 7.1 % of the calls of the day, 2.0 % is usual" in found[1].message
+        assert (found[1].value, found[1].threshold) == pytest.approx((0.071, 0.07))
+
+
+def test_a_few_late_rows_a_day_are_seen_over_a_week() -> None:
+    hours = late_log(5, 0.06, 0.0, range(45, 60)).filter(pl.col("hour") < 12)
+    late_of_day = hours.filter(pl.col("day") == FIRST_DAY + timedelta(days=51))["n_late"].sum()
+    assert late_of_day < Params().min_expected
+    _, found = judge(hours, 51)
+    assert found.segment == "late rows"
+    assert "of 7 days" in found.message
+
+
+def test_rows_that_always_come_late_are_no_gap() -> None:
+    assert len(judge(late_log(6, 0.5, 0.5, range(0)), 60)) == 1
+
+
+def test_without_updated_at_nothing_is_late() -> None:
+    hours = late_log(7, 0.5, 0.0, range(50, 60)).with_columns(n_dated=pl.lit(0, dtype=pl.Int64))
+    hours = hours.with_columns(n_late=pl.lit(0, dtype=pl.Int64))
+    assert [one.status for one in judge(hours, 55)] == [Status.PASS]
+
+
+def test_rows_that_became_dated_have_no_past_to_be_late_against() -> None:
+    hours = late_log(8, 0.3, 0.0, range(45, 75))
+    since = FIRST_DAY + timedelta(days=45)
+    undated = pl.when(pl.col("day") >= since).then(pl.col("n_dated")).otherwise(0)
+    assert len(judge(hours.with_columns(n_dated=undated), 51)) == 1
+
+
 @pytest.mark.parametrize(
     ("n_again", "usual", "warns"), [(20, 0, True), (20, 15, False), (9, 0, False)]
 )
@@ -204,9 +261,13 @@ def test_the_evidence_runs() -> None:
     )
     con.execute("create table summary__nulls as select * from nulls")
     con.execute("create table core__duplicates as select * from duplicates")
-    found = judge(log(1, empty=((50, 0, 24), (51, 0, 13))), 51, nulls, duplicates)
+    hours = log(1, empty=((50, 0, 24), (51, 0, 13)))
+    is_new = pl.col("day") > FIRST_DAY + timedelta(days=45)
+    hours = hours.with_columns(n_late=pl.when(is_new).then("n").otherwise(0), n_dated="n")
+    con.execute("create table summary__hours as select * from hours")
+    found = judge(hours, 51, nulls, duplicates)
     segments = {one.segment for one in found}
-    assert segments == {"", "missing days", "hole", "null user_id", "duplicates"}
+    assert segments == {"", "missing days", "hole", "null user_id", "late rows", "duplicates"}
     for one in found:
         con.execute(one.evidence_sql)
 
@@ -226,6 +287,19 @@ def test_clean_logs_do_not_alarm() -> None:
         alarms += sum(status in (Status.WARN, Status.FAIL) for status in judged)
     # 0 of 2,700 in a longer run; here 1,800 feature-days.
     assert alarms <= 1
+
+
+@pytest.mark.slow
+def test_late_shares_that_vary_do_not_alarm_and_a_rise_does() -> None:
+    alarms, found = 0, 0
+    for seed in range(20):
+        clean = late_log(seed, 0.0, (0.0, 0.01, 0.05, 0.3)[seed % 4], range(0), scatter=0.3)
+        alarms += sum(len(judge(clean, at)) > 1 for at in range(30, 75))
+        risen = late_log(seed, 0.2, 0.03, range(50, 75), scatter=0.3)
+        found += any("late rows" in {one.segment for one in judge(risen, at)} for at in (51, 56))
+    # Of 900 feature-days.
+    assert alarms <= 1
+    assert found >= 19
 
 
 @pytest.mark.slow
