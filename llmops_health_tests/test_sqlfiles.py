@@ -106,7 +106,7 @@ def make_inputs(db: duckdb.DuckDBPyConnection, sql: sqlfiles.SqlFile, folder: Pa
             casts = ", ".join(f"{name}::{columns[name]} as {name}" for name in header)
             db.execute(
                 f"insert into {table} ({names}) select {casts} from"
-                f" read_csv('{path}', header = true, all_varchar = true)"
+                f" read_csv('{path}', header = true, all_varchar = true, allow_quoted_nulls = false)"
             )
 
 
@@ -129,7 +129,7 @@ def test_golden_case(expect: Path) -> None:
         rows = db.sql(sql.query, params=params_of(sql, given)).pl()
         columns = ", ".join(f"{name}::{kind} as {name}" for name, kind in sql.columns.items())
         wanted = db.sql(
-            f"select {columns} from read_csv('{expect}', header = true, all_varchar = true)"
+            f"select {columns} from read_csv('{expect}', header = true, all_varchar = true, allow_quoted_nulls = false)"
         ).pl()
     grain = list(sql.grain)
     assert rows.n_unique(subset=grain) == rows.height
