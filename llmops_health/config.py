@@ -57,6 +57,7 @@ __all__ = [
     "config_path",
     "json_schema",
     "load",
+    "require_engine",
     "validate_checks",
     "write_template",
 ]
@@ -104,6 +105,13 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     if config is None or problems:
         raise ConfigError(problems)
     return config
+
+
+def require_engine(config: Config) -> None:
+    """Raise ConfigError where the configuration asks for an engine that this version lacks."""
+    if config.engine != "duckdb":
+        rule = "`spark` is not supported by this version. Use: engine: duckdb"
+        raise ConfigError([config.origin.problem(("engine",), rule)])
 
 
 def validate_checks(

@@ -90,6 +90,7 @@ def run(
         If a step fails; what was done before it stays.
     """
     loaded = config.load(path)
+    config.require_engine(loaded)
     warehouse = Warehouse(loaded.storage.path)
     warehouse.prepare()
     from llmops_health.definitions import build  # noqa: PLC0415

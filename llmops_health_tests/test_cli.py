@@ -66,6 +66,15 @@ def test_a_wrong_key_names_the_nearest(tmp_path: Path) -> None:
     assert "confidence_gate" in done.stderr
 
 
+def test_an_engine_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "llmops-health.yaml"
+    path.write_text('engine: {spark: "sc://host:15002"}\n', "utf-8")
+    done = call("run", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "engine" in done.stderr
+    assert "not supported by this version" in done.stderr
+
+
 def test_explain_knows_checks_and_suggests(tmp_path: Path) -> None:
     done = call("explain", "calibration.overconfidence", cwd=tmp_path)
     assert "Why it matters" in done.stdout

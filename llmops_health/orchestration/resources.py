@@ -31,6 +31,7 @@ class Project(dg.ConfigurableResource):
         """Return the configuration; its errors name file, key, value, rule and remedy."""
         path = Path(self.config_path) if self.config_path else default_config_path()
         loaded = config.load(path)
+        config.require_engine(loaded)
         config.validate_checks(loaded, registry())
         return loaded
 
