@@ -194,10 +194,8 @@ class TestLLMDrift:
         assert found.failed_on("model_changed_silently", "primes-gpt-3.5", "length") == []
 
     def test_nothing_alarms_before_the_switch_and_inputs_never_do(self, found: Judged) -> None:
-        early = found.rows(
-            "select * from health__findings where status in ('WARN', 'FAIL')"
-            " and day < date '2023-06-27'"
-        )
+        alarm = "status in ('WARN', 'FAIL') and day < date '2023-06-27'"
+        early = found.rows(f"select * from health__findings where {alarm}")
         assert early == []
         assert found.alarms().isdisjoint({"input_drift", "input_embedding_drift", "feed_gap"})
 
@@ -252,14 +250,12 @@ class TestJHUTemperature:
         assert float(str(accuracy)) < 0.6
 
     def test_agreement_with_itself_is_no_confidence(self, found: Judged) -> None:
-        features = ["gpt-35-turbo-baseline", "gpt-35-turbo-chain_of_thought"]
-        for feature_id in [*(f"exam-{name}" for name in features), "exam-gpt-4-chain_of_thought"]:
-            assert found.failed_on("overconfidence", feature_id)[-1] == "2024-06-09"
-            assert found.verdicts(feature_id, "calibration")["failing"] >= 1
+        for name in ("gpt-35-turbo-baseline", "gpt-35-turbo-chain_of_thought"):
+            assert found.failed_on("overconfidence", f"exam-{name}")[-1] == "2024-06-09"
+            assert found.verdicts(f"exam-{name}", "calibration")["failing"] >= 1
 
     def test_three_days_are_too_few_for_drift(self, found: Judged) -> None:
-        verdicts = found.verdicts("exam-gpt-4-chain_of_thought", "drift")
-        assert verdicts == {"no_evidence": 3}
+        assert found.verdicts("exam-gpt-4-chain_of_thought", "drift") == {"no_evidence": 3}
 
 
 class TestCleanlabIMDb:

@@ -92,6 +92,11 @@ def test_columns_and_types_are_those_of_the_header(sql: sqlfiles.SqlFile) -> Non
         assert types == sql.columns
 
 
+def csv(path: Path) -> str:
+    """Return the rows of a golden file as text; nothing is null, "" an empty text."""
+    return f"read_csv('{path}', header = true, all_varchar = true, allow_quoted_nulls = false)"
+
+
 def make_inputs(db: duckdb.DuckDBPyConnection, sql: sqlfiles.SqlFile, folder: Path | None) -> None:
     for table in sql.reads:
         columns = TYPES[table]
@@ -104,10 +109,7 @@ def make_inputs(db: duckdb.DuckDBPyConnection, sql: sqlfiles.SqlFile, folder: Pa
             unknown = set(header) - set(columns)
             assert not unknown, (path, unknown)
             casts = ", ".join(f"{name}::{columns[name]} as {name}" for name in header)
-            db.execute(
-                f"insert into {table} ({names}) select {casts} from"
-                f" read_csv('{path}', header = true, all_varchar = true, allow_quoted_nulls = false)"
-            )
+            db.execute(f"insert into {table} ({names}) select {casts} from {csv(path)}")
 
 
 def params_of(sql: sqlfiles.SqlFile, given: dict[str, str]) -> dict[str, date] | None:
@@ -128,9 +130,7 @@ def test_golden_case(expect: Path) -> None:
         given = json.loads(params.read_text("utf-8")) if params.exists() else {}
         rows = db.sql(sql.query, params=params_of(sql, given)).pl()
         columns = ", ".join(f"{name}::{kind} as {name}" for name, kind in sql.columns.items())
-        wanted = db.sql(
-            f"select {columns} from read_csv('{expect}', header = true, all_varchar = true, allow_quoted_nulls = false)"
-        ).pl()
+        wanted = db.sql(f"select {columns} from {csv(expect)}").pl()
     grain = list(sql.grain)
     assert rows.n_unique(subset=grain) == rows.height
     assert_frame_equal(rows.sort(grain), wanted.sort(grain), check_dtypes=False)

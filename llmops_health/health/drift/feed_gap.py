@@ -12,7 +12,8 @@ How it is found
     held against the 28 days that end a week earlier; so is the share of calls written more than a
     day after they began, over 1 and over 7 days, which needs `updated_at`. Duplicates of the day
     are held against their usual share.
-    FAIL for missing days and a stale log, WARN for holes, nulls, late rows and duplicates.
+    FAIL for missing days and a log stale for half a day, WARN for shorter silence, nulls, late
+    rows and duplicates.
     Production is `run_kind` prod; unknown counts only where no call in the window is prod.
 How to mend it
     Restart the exporter, load the missing files again (what is there already is not doubled), and
@@ -52,8 +53,12 @@ _TRIMMED_CHI2_MEAN = 0.6233  # of the lower nine tenths, 1 degree of freedom
 class Params(CheckParams):
     """Settings of this check."""
 
-    min_expected: float = Field(
-        default=10, gt=0, description="Usual calls of a weekday; a day with fewer may be empty."
+    min_expected: float = Field(default=10, gt=0, description="Usual calls; fewer may be none.")
+    fail_stale_hours: int = Field(
+        default=12,
+        ge=1,
+        le=24,
+        description="Silence at the end of a day; less may be a cut export.",
     )
     min_hole: float = Field(
         default=0.15, gt=0, le=1, description="Share of the usual calls that a hole must cover."
@@ -229,7 +234,7 @@ def _holes(feature: Feature, log: _Log, params: Params) -> Iterator[Finding]:
         return
     is_stale = start + length == 24
     yield Finding(
-        status=Status.FAIL if is_stale else Status.WARN,
+        status=Status.FAIL if is_stale and length >= params.fail_stale_hours else Status.WARN,
         segment="stale" if is_stale else "hole",
         value=share,
         threshold=max(seen, params.min_hole),
