@@ -82,8 +82,10 @@ def demo(
     except RunFailedError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(WRONG) from None
+    from llmops_health import terminal
+
     shown = _latest(_loaded(path))
-    _print_verdicts(shown)
+    terminal.print_verdicts(shown)
     program, option = _program(), f"--config {path}"
     query = "select feature_id, mode, headline from latest_verdicts where status = 'failing'"
     page = _loaded(path).storage.path.parent / "report" / "index.html"
@@ -120,7 +122,9 @@ def run(
     except RunFailedError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(WRONG) from None
-    _print_verdicts(_latest(_loaded(path)))
+    from llmops_health import terminal
+
+    terminal.print_verdicts(_latest(_loaded(path)))
 
 
 @app.command(epilog="Example: llmops-health ingest --dry-run")
@@ -157,11 +161,13 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print stable JSON.")] = False,
 ) -> None:
     """Print the latest verdicts; exit code 1 where one is failing."""
+    from llmops_health import terminal
+
     shown = _latest(_loaded(config))
     if as_json:
         typer.echo(json.dumps(shown, indent=2))
     else:
-        _print_verdicts(shown)
+        terminal.print_verdicts(shown)
     if shown["failing"]:
         raise typer.Exit(FAILING)
 
@@ -204,6 +210,7 @@ def sql(
     """Query the published database, read only."""
     import duckdb
 
+    from llmops_health import terminal
     from llmops_health.storage.warehouse import Warehouse, open_published
 
     warehouse = Warehouse(_loaded(config).storage.path)
@@ -216,7 +223,8 @@ def sql(
         raise ValueError(str(error)) from None
     finally:
         connection.close()
-    _print_csv(columns, rows) if as_csv else _print_rows(columns, rows)
+    show = terminal.print_csv if as_csv else terminal.print_rows
+    show(columns, rows)
 
 
 @app.command(epilog="Example: llmops-health report")
@@ -362,56 +370,6 @@ def _latest(loaded: Config) -> dict[str, Any]:
         "failing": sum(row[3] == "failing" for row in rows),
         "features": [{"feature_id": key, "verdicts": given} for key, given in features.items()],
     }
-
-
-_COLOURS = {"healthy": "green", "warning": "yellow", "failing": "red", "no_evidence": "cyan"}
-
-
-def _print_verdicts(shown: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    if shown["day"] is None:
-        typer.echo("No verdict yet: the sources have brought no rows.")
-        return
-    table = Table(
-        title=f"Verdicts of {shown['day']}", title_justify="left", box=None, padding=(0, 2, 0, 0)
-    )
-    for name in ("feature", "mode", "verdict", "what was found"):
-        table.add_column(name, overflow="fold")
-    for feature in shown["features"]:
-        for verdict in feature["verdicts"]:
-            state = verdict["status"]
-            table.add_row(
-                Text(feature["feature_id"]),
-                verdict["mode"],
-                Text(state, style=_COLOURS.get(state, "dim")),
-                Text(verdict["headline"] if state in {"failing", "warning", "no_evidence"} else ""),
-            )
-    Console(width=None if sys.stdout.isatty() else 140, soft_wrap=False).print(table)
-
-
-def _print_rows(columns: list[str], rows: list[tuple[Any, ...]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text("" if value is None else str(value)) for value in row))
-    Console(width=None if sys.stdout.isatty() else 180).print(table)
-    typer.echo(f"{len(rows)} rows")
-
-
-def _print_csv(columns: list[str], rows: list[tuple[Any, ...]]) -> None:
-    import csv
-
-    writer = csv.writer(sys.stdout)
-    writer.writerow(columns)
-    writer.writerows(rows)
 
 
 if __name__ == "__main__":
