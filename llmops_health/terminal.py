@@ -16,7 +16,6 @@ _COLOURS = {"healthy": "green", "warning": "yellow", "failing": "red", "no_evide
 
 def print_verdicts(shown: Mapping[str, Any]) -> None:
     """Print the latest verdicts as a table."""
-
     if shown["day"] is None:
         print("No verdict yet: the sources have brought no rows.")
         return
@@ -39,7 +38,6 @@ def print_verdicts(shown: Mapping[str, Any]) -> None:
 
 def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print a query's rows as a table, and their number."""
-
     table = Table(box=None, padding=(0, 2, 0, 0))
     for column in columns:
         table.add_column(column, overflow="fold")
