@@ -50,11 +50,12 @@ def dry_run(config: Config, warehouse: Warehouse | None = None) -> list[FilePrev
     for index, source in enumerate(config.sources):
         table = BY_NAME[source.table]
         land.check_columns(config, index, source, table)
-        known = (
+        landed = (
             land.known_files(warehouse, table.name)
             if warehouse and (warehouse.work / "landed.duckdb").exists()
             else []
         )
+        known = land.known_to(config, source, landed)
         mapping = land.mapping_sha256(source, config)
         fresh, passed = land.compare(config, source, known, mapping)
         for group in land.groups(fresh, source):

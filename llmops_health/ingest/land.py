@@ -96,7 +96,8 @@ def _land_source(
     table = BY_NAME[source.table]
     check_columns(config, index, source, table)
     mapping = mapping_sha256(source, config)
-    fresh, passed = compare(config, source, known_files(warehouse, table.name), mapping)
+    known = known_to(config, source, known_files(warehouse, table.name))
+    fresh, passed = compare(config, source, known, mapping)
     landed.files += [FileReport(table.name, f.path, f.state) for f in passed]
     total = sum(f.n_bytes for f in fresh)
     done = 0
@@ -123,6 +124,22 @@ def compare(
         else:
             fresh[found.sha256] = found
     return list(fresh.values()), passed
+
+
+def known_to(config: Config, source: Source, known: Sequence[Known]) -> list[Known]:
+    """Leave out files as another source reads them: two may read one file into one table."""
+    mine = mapping_sha256(source, config)
+    theirs = {
+        (str(path), mapping_sha256(other, config))
+        for other in config.sources
+        if other.table == source.table and other is not source
+        for path in files.expand(other.path, config.root)
+    }
+    return [
+        file
+        for file in known
+        if file.mapping_sha256 == mine or (file.path, file.mapping_sha256) not in theirs
+    ]
 
 
 def groups(found: Sequence[Found], source: Source) -> Iterator[list[Found]]:

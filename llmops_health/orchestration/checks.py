@@ -51,7 +51,7 @@ def mode(name: str, checks: Sequence[Check]) -> dg.AssetsDefinition:
             progress.report(0.7, f"judging {check.mode}.{check.name}")
             loaded = judge.load(check, project.warehouse, day)
             params = project.params_of(check)
-            findings = judge.judge(check, loaded, watched, params, day, context.run_id)
+            findings = judge.judge(check, loaded, watched, params, day, context.run.run_id)
             project.warehouse.replace_frame(
                 "health__findings",
                 FINDING_COLUMNS,

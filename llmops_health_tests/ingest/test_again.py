@@ -212,3 +212,14 @@ def test_leftovers_of_a_killed_run_go(project: Project) -> None:
     project.land()
     assert not any(path.exists() for path in leftovers)
     assert project.state() == before
+
+
+def test_two_sources_read_one_file_into_one_table(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    project.write("x.jsonl", [call("1", a="q1", b="q2")])
+    for name in ("a", "b"):
+        project.source("x.jsonl", columns={"call_id": name, "feature_id": f"'{name}'"})
+    for _ in range(2):
+        project.land()
+        landed = project.warehouse.frame("select call_id from landed__calls order by call_id")
+        assert landed["call_id"].to_list() == ["q1", "q2"]
