@@ -214,8 +214,7 @@ def test_leftovers_of_a_killed_run_go(project: Project) -> None:
     assert project.state() == before
 
 
-def test_two_sources_read_one_file_into_one_table(tmp_path: Path) -> None:
-    project = Project(tmp_path)
+def test_two_sources_read_one_file_into_one_table(project: Project) -> None:
     project.write("x.jsonl", [call("1", a="q1", b="q2")])
     for name in ("a", "b"):
         project.source("x.jsonl", columns={"call_id": name, "feature_id": f"'{name}'"})
