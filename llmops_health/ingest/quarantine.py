@@ -129,6 +129,17 @@ def lines_at(path: Path, offsets: Collection[int]) -> dict[int, int]:
     return found
 
 
+def cut_off(path: Path) -> str | None:
+    """Say what is wrong with a compressed stream that does not come to its end, or None."""
+    try:
+        with pa.input_stream(str(path), compression="detect", buffer_size=_CHUNK) as stream:
+            while stream.read(_CHUNK):
+                pass
+    except (OSError, EOFError, ValueError) as error:
+        return str(error)
+    return None
+
+
 def why_not_json(line: bytes) -> str | None:
     """Say why a line is not a JSON object, or None where it is one."""
     if len(line) > _LONGEST_LINE:
