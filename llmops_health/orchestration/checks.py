@@ -43,7 +43,7 @@ def mode(name: str, checks: Sequence[Check]) -> dg.AssetsDefinition:
     )
     def run(
         context: AssetExecutionContext, project: Project
-    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult | dg.AssetCheckEvaluation]:
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckEvaluation]:
         day = days_of(context)
         watched = judge.features(project.config, project.warehouse)
         for key in sorted(key.to_user_string() for key in context.selected_asset_keys):
@@ -96,29 +96,19 @@ def numbers(findings: pl.DataFrame) -> dict[str, float | int]:
 
 def _evaluations(
     key: str, by_day: dict[object, pl.DataFrame], all_days: Sequence[date]
-) -> Iterator[dg.AssetCheckResult | dg.AssetCheckEvaluation]:
-    """Yield a check's outcome per day; Dagster itself fills the day in only where it is one."""
+) -> Iterator[dg.AssetCheckEvaluation]:
+    """Yield a check's outcome per day: over a range Dagster itself would leave the day out."""
     for one_day in all_days:
         passed, severity, description, metadata = outcome(by_day.get(one_day))
-        if len(all_days) == 1:
-            yield dg.AssetCheckResult(
-                asset_key=key,
-                check_name=HEALTHY,
-                passed=passed,
-                severity=severity,
-                description=description,
-                metadata=metadata,
-            )
-        else:
-            yield dg.AssetCheckEvaluation(
-                asset_key=dg.AssetKey(key),
-                check_name=HEALTHY,
-                passed=passed,
-                severity=severity,
-                description=description,
-                metadata={k: dg.MetadataValue.text(v) for k, v in metadata.items()},
-                partition=one_day.isoformat(),
-            )
+        yield dg.AssetCheckEvaluation(
+            asset_key=dg.AssetKey(key),
+            check_name=HEALTHY,
+            passed=passed,
+            severity=severity,
+            description=description,
+            metadata={k: dg.MetadataValue.text(v) for k, v in metadata.items()},
+            partition=one_day.isoformat(),
+        )
 
 
 def outcome(

@@ -60,21 +60,15 @@ class Params(CheckParams):
         le=24,
         description="Silence at the end of a day; less may be a cut export.",
     )
-    min_hole: float = Field(
-        default=0.15, gt=0, le=1, description="Share of the usual calls that a hole must cover."
-    )
-    min_null_rise: float = Field(
-        default=0.1, gt=0, le=1, description="Rise of a field's null share: ten points."
-    )
+    min_hole: float = Field(default=0.15, gt=0, le=1, description="Share of calls a hole covers.")
+    min_null_rise: float = Field(default=0.1, gt=0, le=1, description="Rise of a null share.")
     min_late_rise: float = Field(
         default=0.05, gt=0, le=1, description="Rise of the share of late rows: five points."
     )
     min_duplicates: float = Field(
         default=0.02, gt=0, le=1, description="Share of duplicates; half of it is common on retry."
     )
-    max_p: float = Field(
-        default=2e-3, gt=0, lt=1, description="Evidence, and no such hole in 4 weeks before."
-    )
+    max_p: float = Field(default=2e-3, gt=0, lt=1, description="Chance of such a gap by itself.")
     min_history_days: int = Field(
         default=14, ge=14, description="Days since the first call: two of each weekday."
     )

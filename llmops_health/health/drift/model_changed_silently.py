@@ -170,9 +170,10 @@ def _differences(
     pairs: pl.DataFrame, now: str, before: str
 ) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], ...]:
     """Return the change per prompt over the window, and the mean change per day."""
-    known = pairs.select(
-        "day", *_GRAIN, "n_now", change=(pl.col(now) - pl.col(before)).cast(pl.Float64)
-    ).drop_nulls("change")
+    # Rounded: means of the same values differ by 1e-16 with the order of rows, and a test of
+    # signs and ranks would take that for a change.
+    change = (pl.col(now) - pl.col(before)).cast(pl.Float64).round(9)
+    known = pairs.select("day", *_GRAIN, "n_now", change=change).drop_nulls("change")
     weighted = (pl.col("change") * pl.col("n_now")).sum() / pl.col("n_now").sum()
     per_prompt = known.group_by(_GRAIN, maintain_order=True).agg(change=weighted)
     per_day = known.group_by("day", maintain_order=True).agg(pl.col("change").mean())
