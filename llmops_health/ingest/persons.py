@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -26,10 +27,18 @@ def key_of(given: str, folder: Path) -> bytes:
         return given.encode()
     path = folder / "user_id.key"
     if not path.exists():
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as file:
-            file.write(secrets.token_hex(32))
+        _make_key(path)
     return path.read_text("ascii").strip().encode()
+
+
+def _make_key(path: Path) -> None:
+    """Write a whole key under its name, or leave the one that another first run wrote."""
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_hex(32))
+    with suppress(FileExistsError):
+        path.hardlink_to(draft)
+    draft.unlink()
 
 
 def pseudonym(person: str, key: bytes) -> str:

@@ -298,6 +298,8 @@ def smooth_ece(bins: ConfidenceBins, tolerance: float = 1e-6) -> float:
     Residuals are smoothed by a reflected Gaussian on a grid of 2001 points, good to 5e-4.
     Blasiok, Nakkiran (2023), "Smooth ECE", arXiv:2309.12236.
     """
+    from scipy.signal import fftconvolve  # noqa: PLC0415 - brings scipy.stats, a second of import
+
     b, size = bins.occupied(), 2001
     position = b.mean_conf * (size - 1)
     left = np.minimum(position.astype(np.intp), size - 2)
@@ -309,8 +311,6 @@ def smooth_ece(bins: ConfidenceBins, tolerance: float = 1e-6) -> float:
     def smoothed_gap(width: float) -> float:
         reach = ceil(min(4 * width * (size - 1), size - 1))
         kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / (size - 1) / width) ** 2)
-        from scipy.signal import fftconvolve  # noqa: PLC0415 - brings scipy.stats, a second of import
-
         smooth = fftconvolve(reflected, kernel / kernel.sum(), mode="same")
         return float(np.abs(smooth[size - 1 : 2 * size - 1]).sum())
 

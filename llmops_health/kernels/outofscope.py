@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit, ndtri
 
-from llmops_health.kernels.intervals import Interval
+from llmops_health.kernels.intervals import Interval, wilson_interval
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -79,10 +79,10 @@ def out_of_scope_detection(
     return OutOfScopeDetection(
         n_in_scope=int(n_inside),
         n_out_of_scope=int(n_outside),
-        recall=_wilson(float(outside[:position].sum()), n_outside, level),
-        in_scope_accepted=_wilson(float(inside[position:].sum()), n_inside, level),
+        recall=wilson_interval(float(outside[:position].sum()), n_outside, level=level),
+        in_scope_accepted=wilson_interval(float(inside[position:].sum()), n_inside, level=level),
         auroc=auroc(inside, outside, level=level),
-        fpr95=_wilson(float(outside[strictest:].sum()), n_outside, level),
+        fpr95=wilson_interval(float(outside[strictest:].sum()), n_outside, level=level),
         gate_fpr95=strictest / inside.size,
     )
 
@@ -105,7 +105,7 @@ def auroc(in_scope: npt.ArrayLike, out_of_scope: npt.ArrayLike, *, level: float 
     variance += float(outside @ (beaten_by - area) ** 2) / (n_outside - 1) / n_outside
     if variance == 0 or not 0 < area < 1:
         smaller = min(n_inside, n_outside)
-        return _wilson(area * smaller, smaller, level)
+        return wilson_interval(area * smaller, smaller, level=level)
     half_width = float(ndtri((1 + level) / 2)) * sqrt(variance) / (area * (1 - area))
     centre = float(logit(area))
     return Interval(area, float(expit(centre - half_width)), float(expit(centre + half_width)))
@@ -125,14 +125,3 @@ def _histograms(
         if not np.all(counts >= 0) or counts.sum() < 2:
             raise ValueError(f"{name} must hold counts of at least 2 calls, got {counts.sum()}.")
     return inside, outside
-
-
-def _wilson(successes: float, n: float, level: float) -> Interval:
-    """Wilson (1927) score interval of a share."""
-    if not 0 < level < 1:
-        raise ValueError(f"level must fulfil 0 < level < 1, got {level}.")
-    z2 = float(ndtri((1 + level) / 2)) ** 2
-    share = successes / n
-    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half_width = sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
-    return Interval(share, max(centre - half_width, 0.0), min(centre + half_width, 1.0))

@@ -57,6 +57,9 @@ def erase_person(config: Config, user_id: str) -> dict[str, int]:
             warehouse.compact(name)
         if warehouse.path.exists():
             warehouse.publish([])
+        # Exported cases hold texts, and nothing in them says whose: they are written again.
+        for export in warehouse.path.parent.glob("report/refresh/*.jsonl"):
+            export.unlink(missing_ok=True)
     return counts
 
 

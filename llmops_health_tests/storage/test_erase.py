@@ -98,6 +98,9 @@ def test_what_is_to_be_erased_is_there_before(project: SmallProject) -> None:
 def test_nothing_of_the_person_can_be_read_back(project: SmallProject) -> None:
     warehouse = project.warehouse
     (warehouse.staging / "swaps-core__calls-0.parquet").write_bytes(HERS.encode())
+    export = warehouse.path.parent / "report" / "refresh" / "help.jsonl"
+    export.parent.mkdir(parents=True)
+    export.write_text(WORDS[0], "utf-8")
     counts = erase.erase_person(project.config, ALICE)
     assert {name: counts[name] for name in TABLES} == {
         "calls": 2,
@@ -110,6 +113,7 @@ def test_nothing_of_the_person_can_be_read_back(project: SmallProject) -> None:
             assert secret.encode() not in stored, (name, secret)
     assert stored_texts(warehouse).isdisjoint({PERSON, HERS, HERS_TOO, *WORDS})
     assert list(warehouse.staging.iterdir()) == []
+    assert not export.exists()
 
 
 def test_what_is_others_stays_and_their_days_are_made_again(project: SmallProject) -> None:
