@@ -4,9 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO ?= demo
 DAYS ?= 60
+JOBS ?= auto
 DUCKDB_OTHER ?= duckdb>=1.5,<1.6
 
-.PHONY: install demo test fast lint format types validate other-duckdb check lock clean
+.PHONY: install demo test fast lint format types validate docs cookbook other-duckdb check lock clean
 
 # Locked versions into a fresh environment; only the package registry is asked.
 install: $(VENV)/.installed
@@ -22,11 +23,11 @@ demo: install
 	$(BIN)/llmops-health demo --folder $(DEMO) --days $(DAYS)
 
 test: install
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadscope
 
 # Without the tests marked slow.
 fast: install
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadscope -m "not slow"
 
 lint: install
 	$(BIN)/ruff check .
@@ -43,6 +44,14 @@ types: install
 # The code location loads, with and without a configuration.
 validate: install
 	DAGSTER_DISABLE_TELEMETRY=1 $(BIN)/dagster definitions validate -w workspace.yaml
+
+# The reference pages, from docstrings, models, contract and SQL headers.
+docs: install
+	$(BIN)/python -m llmops_health.reference docs
+
+# The answers that the cookbook prints, from the demo.
+cookbook: demo
+	$(BIN)/python -m llmops_health.reference.cookbook docs/cookbook.md $(DEMO)/health.duckdb
 
 # SQL and storage on the other DuckDB line that we support.
 other-duckdb: install

@@ -5,6 +5,7 @@ Only the functions here import Dagster, so that a command that needs none starts
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,8 +22,9 @@ from llmops_health.storage.warehouse import Day, Warehouse
 if TYPE_CHECKING:
     import dagster as dg
 
+_WRITTEN_BY = "# Written by llmops-health at every start; without this line it is yours.\n"
 INSTANCE_SETTINGS = """\
-# Written by llmops-health: no telemetry, no first-run dialog, runs that died are noticed.
+# No telemetry, no first-run dialog, runs that died are noticed.
 telemetry: {enabled: false}
 nux: {enabled: false}
 freshness: {enabled: true}
@@ -31,6 +33,10 @@ concurrency: {runs: {max_concurrent_runs: 1}}
 retention:
   schedule: {purge_after_days: 90}
   sensor: {purge_after_days: {skipped: 7, failure: 30, success: -1}}
+event_log_storage:
+  module: llmops_health.orchestration.event_log
+  class: PooledSqliteEventLog
+  config: {base_dir: $base_dir}
 """
 
 
@@ -58,8 +64,12 @@ def prepare_home(warehouse: Warehouse) -> Path:
     home = dagster_home(warehouse)
     home.mkdir(parents=True, exist_ok=True)
     settings = home / "dagster.yaml"
-    if not settings.exists():
-        settings.write_text(INSTANCE_SETTINGS, "utf-8")
+    if not settings.exists() or settings.read_text("utf-8").startswith(_WRITTEN_BY):
+        events = json.dumps(str(home.absolute() / "history" / "runs"))
+        text = _WRITTEN_BY + INSTANCE_SETTINGS.replace("$base_dir", events)
+        fresh = settings.with_suffix(f".{os.getpid()}")
+        fresh.write_text(text, "utf-8")
+        fresh.replace(settings)
     return home
 
 
@@ -103,7 +113,37 @@ def run(
             from llmops_health.orchestration.partitions import range_tags  # noqa: PLC0415
 
             _execute(definitions, opened, "health_of_days", range_tags(day))
+            from llmops_health import weekly  # noqa: PLC0415
+
+            if weekly.without_card(loaded, warehouse):
+                _execute(definitions, opened, "power_cards", range_tags(Day(day.last, day.last)))
     return Outcome(day, landed.get("n_rows_new", 0), landed.get("n_rows_rejected", 0))
+
+
+def make_report(path: Path) -> Path:
+    """Make power cards, Evidently's reports and the page of the newest judged day, now.
+
+    Raises
+    ------
+    RunFailedError
+        If a step fails; what was done before it stays.
+    ValueError
+        If no day has been judged yet.
+    """
+    loaded = config.load(path)
+    config.require_engine(loaded)
+    warehouse = Warehouse(loaded.storage.path)
+    warehouse.prepare()
+    from llmops_health.definitions import build  # noqa: PLC0415
+    from llmops_health.orchestration.partitions import range_tags  # noqa: PLC0415
+    from llmops_health.steps import report_folder  # noqa: PLC0415
+
+    newest = days.newest_judged(warehouse)
+    if newest is None:
+        raise ValueError("No day has been judged yet. Do that first: llmops-health run")
+    with instance(warehouse) as opened:
+        _execute(build(str(path.absolute())), opened, "weekly", range_tags(Day(newest, newest)))
+    return report_folder(loaded) / "index.html"
 
 
 def _range(
