@@ -227,12 +227,29 @@ def sql(
     show(columns, rows)
 
 
-@app.command(epilog="Example: llmops-health report")
-def report(config: ConfigOption = None) -> None:
+@app.command(epilog="Example: llmops-health report --full")
+def report(
+    config: ConfigOption = None,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="Make power cards and Evidently's reports too, as on Sundays."),
+    ] = False,
+) -> None:
     """Write the page of the newest day again and say where it is."""
+    loaded = _loaded(config)
+    if full:
+        from llmops_health.config import config_path
+        from llmops_health.running import RunFailedError, make_report
+
+        try:
+            typer.echo(str(make_report(config_path(config))))
+        except RunFailedError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(WRONG) from None
+        return
     from llmops_health.steps import write_page
 
-    typer.echo(str(write_page(_loaded(config))))
+    typer.echo(str(write_page(loaded)))
 
 
 @app.command(epilog="Example: llmops-health refresh help-rag")

@@ -14,9 +14,11 @@ import polars as pl
 
 from llmops_health import judge, sqlfiles
 from llmops_health.config import Config
+from llmops_health.exports import file_name
 from llmops_health.ingest.land import FILE_COLUMNS
 from llmops_health.ingest.quarantine import REJECT_COLUMNS
-from llmops_health.judge import FINDING_COLUMNS
+from llmops_health.judge import FIGURE_COLUMNS, FINDING_COLUMNS
+from llmops_health.power.cards import CARD_COLUMNS
 from llmops_health.report import candidates, page
 from llmops_health.report.verdicts import VERDICT_COLUMNS
 from llmops_health.report.verdicts import verdicts as rolled_up
@@ -52,6 +54,8 @@ def all_tables() -> dict[str, dict[str, str]]:
         **vectors.TABLES,
         "health__findings": FINDING_COLUMNS,
         "health__verdicts": VERDICT_COLUMNS,
+        "health__power_cards": CARD_COLUMNS,
+        "health__figures": FIGURE_COLUMNS,
         **CANDIDATE_TABLES,
         "judged_days": JUDGED_COLUMNS,
         "core_days": CORE_DAY_COLUMNS,
@@ -74,7 +78,7 @@ def embed_texts(warehouse: Warehouse, day: Day) -> dict[str, int]:
             [day.first, day.last],
         ).fetchone()
         first = day.first - timedelta(CODEBOOK_DAYS) if waiting and waiting[0] else day.first
-        _texts_at_hand(connection, warehouse, first, day.last)
+        texts_at_hand(connection, warehouse, first, day.last)
         samples = frame(
             connection,
             "select samples.*, texts.text from summary__text_samples as samples"
@@ -137,7 +141,7 @@ def pick_cases(config: Config, warehouse: Warehouse, day: Day) -> dict[str, int]
     retire: list[pl.DataFrame] = []
     watched = judge.features(config, warehouse)
     with warehouse.read() as connection:
-        _texts_at_hand(connection, warehouse, day.last - timedelta(TEXT_DAYS), day.last)
+        texts_at_hand(connection, warehouse, day.last - timedelta(TEXT_DAYS), day.last)
         for feature in watched:
             given = {"feature_id": feature.id, "day": day.last}
             new = _frames(connection, candidates.REFRESH_SQL, given)
@@ -195,12 +199,12 @@ def export_refresh(config: Config, feature_id: str) -> tuple[Path, int]:
             f"No cases were picked for {feature_id}: it has no sampled inputs with text, or its"
             " eval set covers them. See: llmops-health explain eval_rot.uncovered_traffic"
         )
-    path = report_folder(config) / "refresh" / f"{feature_id.replace('/', '_')}.jsonl"
+    path = report_folder(config) / "refresh" / file_name(feature_id, ".jsonl")
     candidates.export_jsonl(rows, path)
     return path, len(rows)
 
 
-def _texts_at_hand(
+def texts_at_hand(
     connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, first: date, last: date
 ) -> None:
     """Give a connection `core__contents` of some days and of eval cases, each text once."""
@@ -239,11 +243,9 @@ def write_page(config: Config) -> Path:
     """Write the report of the newest day from the published file; return its path."""
     connection = open_published(config.storage.path)
     try:
-        verdicts = frame(connection, "select * from latest_verdicts")
-        findings = frame(connection, "select * from latest_findings")
+        return page.write(connection, report_folder(config), config.features)
     finally:
         connection.close()
-    return page.write(verdicts, findings, report_folder(config))
 
 
 def report_folder(config: Config) -> Path:

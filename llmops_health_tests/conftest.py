@@ -37,6 +37,7 @@ class OneWorld(LoadScopeScheduling):  # type: ignore[misc]
         return "demo" if _shares_the_world(path) else str(super()._split_scope(nodeid))
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneWorld:
     """Use it whenever tests run in several processes."""
     config.option.loadscopereorder = False

@@ -18,18 +18,23 @@ OURS = "llmops_health"
 MAY_IMPORT = {
     "kernels": {"numpy", "scipy", f"{OURS}.kernels"},
     "health": {"numpy", "polars", "pydantic", "scipy.special", *(f"{OURS}.{name}" for name in
-               ("kernels", "findings", "config", "health"))},
+               ("kernels", "figures", "findings", "config", "health"))},
     "contract.py": set(),
     "sqlfiles.py": set(),
     "findings.py": {"pydantic"},
     "text": {"numpy", "scipy", "polars", "tokenizers", "safetensors", f"{OURS}.kernels",
              f"{OURS}.text"},
+    "exports.py": set(),
+    "figures.py": {f"{OURS}.findings"},
+    "power": {"numpy", "polars", "scipy", *(f"{OURS}.{name}" for name in
+              ("config", "findings", "health", "kernels", "power"))},
     "judge.py": {"polars", *(f"{OURS}.{name}" for name in
-                 ("config", "findings", "health", "storage"))},
+                 ("config", "figures", "findings", "health", "report.plots", "storage"))},
     "ingest": {"duckdb", "orjson", "pyarrow", *(f"{OURS}.{name}" for name in
                ("config", "contract", "ingest", "progress", "storage", "text"))},
-    "report": {"numpy", "polars", "orjson", *(f"{OURS}.{name}" for name in
-               ("config", "findings", "kernels", "report", "text"))},
+    "report": {"duckdb", "evidently", "jinja2", "numpy", "polars", "orjson",
+               *(f"{OURS}.{name}" for name in ("config", "exports", "figures", "findings",
+                                               "health", "kernels", "report", "text"))},
 }  # fmt: skip
 HEADINGS = ("Why it matters", "How it is found", "How to mend it", "What it cannot see")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-DATA = (".sql", ".toml", ".yaml", ".typed", ".html", ".j2", ".json")
+DATA = (".sql", ".toml", ".yaml", ".typed", ".html", ".j2", ".css", ".js", ".json")
 
 
 @pytest.fixture(scope="module")

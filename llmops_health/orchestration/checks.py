@@ -1,7 +1,7 @@
 """One step per mode; each check is an asset with an asset check, and numbers per day."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
 import dagster as dg
@@ -9,16 +9,22 @@ import polars as pl
 from dagster import AssetExecutionContext
 
 from llmops_health import health, judge, progress
+from llmops_health.config import Feature
+from llmops_health.figures import Figure
 from llmops_health.findings import Status
 from llmops_health.health import Check
-from llmops_health.judge import FINDING_COLUMNS
+from llmops_health.judge import FIGURE_COLUMNS, FINDING_COLUMNS
 from llmops_health.orchestration.assets import spec
 from llmops_health.orchestration.partitions import DAYS, days_of
 from llmops_health.orchestration.resources import Project
+from llmops_health.report import plots
+from llmops_health.storage.warehouse import Day
 
 HEALTHY = "healthy"
 # Numbers of more features than these would make an event larger than its page can show.
 SHOWN_FEATURES = 25
+# Metadata lies in Dagster's SQLite database, once per event: Dagster's own advice is 50 KB.
+PICTURE_BYTES = 45_000
 
 
 def mode(name: str, checks: Sequence[Check]) -> dg.AssetsDefinition:
@@ -60,17 +66,74 @@ def mode(name: str, checks: Sequence[Check]) -> dg.AssetsDefinition:
                 mode=check.mode,
                 check_name=check.name,
             )
+            shown = _figures(project, check, loaded, watched, findings, day)
             by_day = {k[0]: rows for k, rows in findings.partition_by("day", as_dict=True).items()}
             for one_day in day.days():
                 context.add_asset_metadata(
-                    numbers(by_day.get(one_day, findings.clear())),
+                    numbers(by_day.get(one_day, findings.clear()))
+                    | (shown if one_day == day.last else {}),
                     asset_key=key,
                     partition_key=one_day.isoformat(),
                 )
             yield dg.MaterializeResult(asset_key=key)
-            yield from _evaluations(key, by_day, day.days())
+            yield from _evaluations(key, by_day, day.days(), shown)
 
     return run
+
+
+def _figures(
+    project: Project,
+    check: Check,
+    loaded: dict[str, pl.DataFrame],
+    watched: Sequence[Feature],
+    findings: pl.DataFrame,
+    day: Day,
+) -> dict[str, dg.MetadataValue]:
+    """Store what a check has to show of a range's last day; return the pictures for its page."""
+    uris: list[str] = []
+
+    def draw(figure: Figure) -> str:
+        uris.append(plots.data_uri(figure))
+        return plots.svg(figure)
+
+    params = project.params_of(check)
+    rows = judge.figures(check, loaded, watched, params, day.last, draw)
+    project.warehouse.replace_frame(
+        "health__figures",
+        FIGURE_COLUMNS,
+        rows,
+        Day(day.last, day.last),
+        mode=check.mode,
+        check_name=check.name,
+    )
+    drawn = dict(zip(rows["feature_id"], zip(rows["title"], uris, strict=True), strict=True))
+    return pictures(drawn, findings.filter(pl.col("day") == day.last))
+
+
+def pictures(
+    drawn: Mapping[str, tuple[str, str]], findings: pl.DataFrame
+) -> dict[str, dg.MetadataValue]:
+    """Return the pictures of features as metadata, alarmed ones first, as many as an event holds.
+
+    Parameters
+    ----------
+    drawn
+        Title and data URI by feature.
+    findings
+        The findings of the pictures' day.
+    """
+    worst = {Status.FAIL.value: 0, Status.WARN.value: 1}
+    status = dict(findings.filter(pl.col("segment") == "").select("feature_id", "status").rows())
+    shown: dict[str, dg.MetadataValue] = {}
+    left = PICTURE_BYTES
+    for feature_id in sorted(drawn, key=lambda one: (worst.get(status.get(one, ""), 2), one)):
+        title, uri = drawn[feature_id]
+        left -= len(uri)
+        if left < 0:
+            break
+        alt = re.sub(r"[\[\]\\\n]", " ", title)
+        shown[f"{feature_id} plot"] = dg.MetadataValue.md(f"![{alt}]({uri})")
+    return shown
 
 
 def as_markdown(doc: str) -> str:
@@ -95,7 +158,10 @@ def numbers(findings: pl.DataFrame) -> dict[str, float | int]:
 
 
 def _evaluations(
-    key: str, by_day: dict[object, pl.DataFrame], all_days: Sequence[date]
+    key: str,
+    by_day: dict[object, pl.DataFrame],
+    all_days: Sequence[date],
+    shown: Mapping[str, dg.MetadataValue],
 ) -> Iterator[dg.AssetCheckEvaluation]:
     """Yield a check's outcome per day: over a range Dagster itself would leave the day out."""
     for one_day in all_days:
@@ -106,7 +172,10 @@ def _evaluations(
             passed=passed,
             severity=severity,
             description=description,
-            metadata={k: dg.MetadataValue.text(v) for k, v in metadata.items()},
+            metadata={
+                **{name: dg.MetadataValue.text(said) for name, said in metadata.items()},
+                **(shown if one_day == all_days[-1] else {}),
+            },
             partition=one_day.isoformat(),
         )
 

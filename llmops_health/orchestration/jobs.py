@@ -24,9 +24,11 @@ SENSOR_SECONDS = 600
 
 _LANDED = dg.AssetSelection.assets(*(f"landed__{table.name}" for table in TABLES))
 
+_WEEKLY = dg.AssetSelection.assets("health__power_cards", "evidently", "report")
+
 nightly = dg.define_asset_job(
     "nightly",
-    selection=dg.AssetSelection.all(),
+    selection=dg.AssetSelection.all() - _WEEKLY,
     description="Everything: read new files, then core, summaries, checks, verdicts, published.",
 )
 ingest = dg.define_asset_job(
@@ -34,9 +36,39 @@ ingest = dg.define_asset_job(
 )
 health_of_days = dg.define_asset_job(
     "health_of_days",
-    selection=dg.AssetSelection.all() - _LANDED,
+    selection=dg.AssetSelection.all() - _LANDED - _WEEKLY,
     description="Core, summaries, checks, verdicts and published, of what has been landed.",
 )
+weekly = dg.define_asset_job(
+    "weekly",
+    selection=_WEEKLY,
+    description="What is too slow for every night: power cards, Evidently's reports, the page.",
+)
+power_cards = dg.define_asset_job(
+    "power_cards",
+    selection=dg.AssetSelection.assets("health__power_cards", "report"),
+    description="Power cards of the features that have none, or of all, and the page.",
+)
+
+
+def weekly_schedule(cron: str) -> dg.ScheduleDefinition:
+    """Return the schedule of the weekly job: on Sundays, two hours after the nightly one."""
+    minute, hour = cron.split()[:2]
+    after = (int(hour) + 2) % 24 if hour.isdigit() else 4
+
+    def request(context: ScheduleEvaluationContext) -> dg.RunRequest:
+        last = context.scheduled_execution_time.astimezone(UTC).date() - timedelta(days=1)
+        return dg.RunRequest(run_key=last.isoformat(), partition_key=last.isoformat())
+
+    return dg.ScheduleDefinition(
+        name="weekly_schedule",
+        job=weekly,
+        cron_schedule=f"{minute if minute.isdigit() else 15} {after} * * 0",
+        execution_timezone="UTC",
+        execution_fn=request,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="On Sundays: power cards, Evidently's reports and the page.",
+    )
 
 
 def nightly_schedule(cron: str) -> dg.ScheduleDefinition:

@@ -71,6 +71,16 @@ OTHERS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
         "Eval cases that may go, made for the last day of a run. Nothing is deleted by us.",
         ("day", "feature_id", "suite_id", "case_id"),
     ),
+    "health__power_cards": (
+        "health",
+        "What each check can see on each feature, from replaying the last 56 days; made weekly.",
+        ("day", "feature_id", "mode", "check_name"),
+    ),
+    "health__figures": (
+        "health",
+        "The pictures of findings, made for the last day of a run.",
+        ("day", "feature_id", "mode", "check_name"),
+    ),
     "ingest__files": ("ingest", "Every source file that was read.", ("file_id",)),
     "ingest__rejects": (
         "ingest",

@@ -93,6 +93,13 @@ def newest_batch(warehouse: Warehouse) -> int:
     return int(row[0]) if row else 0
 
 
+def newest_judged(warehouse: Warehouse) -> date | None:
+    """Return the newest day that has verdicts."""
+    with warehouse.read() as connection:
+        row = connection.execute("select max(day) from judged_days").fetchone()
+    return row[0] if row else None
+
+
 def mark_judged(warehouse: Warehouse, day: Day) -> None:
     """Record that the verdicts of these days know what their core rows know."""
     with warehouse.write() as connection:

@@ -14,7 +14,7 @@ import duckdb
 from llmops_health.config import Config
 from llmops_health.contract import BY_NAME, TABLES, Kind, Table
 from llmops_health.ingest import land, persons
-from llmops_health.storage import contents
+from llmops_health.storage import contents, retention
 from llmops_health.storage.warehouse import Warehouse, memory
 
 
@@ -57,9 +57,8 @@ def erase_person(config: Config, user_id: str) -> dict[str, int]:
             warehouse.compact(name)
         if warehouse.path.exists():
             warehouse.publish([])
-        # Exported cases hold texts, and nothing in them says whose: they are written again.
-        for export in warehouse.path.parent.glob("report/refresh/*.jsonl"):
-            export.unlink(missing_ok=True)
+        # Exports hold texts, and nothing in them says whose: they are written again.
+        retention.remove_exports(warehouse)
     return counts
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date, timedelta
 
 from llmops_health.config import Retention
 from llmops_health.contract import BY_NAME
+from llmops_health.exports import PATTERNS
 from llmops_health.storage.contents import KEPT
 from llmops_health.storage.warehouse import Warehouse
 
+_DAY_SECONDS = 86_400
 _BY_CALLS = ("calls", "labels", "feedback", "reviews", "spans")
 
 
@@ -23,7 +26,17 @@ def apply(warehouse: Warehouse, keep: Retention) -> None:
     if row is None or row[0] is None:
         return
     _texts(warehouse, row[0] - timedelta(days=keep.contents))
+    remove_exports(warehouse, older_than_days=keep.contents)
     _rows(warehouse, row[0] - timedelta(days=keep.calls))
+
+
+def remove_exports(warehouse: Warehouse, *, older_than_days: int = 0) -> None:
+    """Remove exported files with texts that were written more than some days ago; 0: all."""
+    last_kept = time.time() - older_than_days * _DAY_SECONDS
+    for pattern in PATTERNS:
+        for path in warehouse.path.parent.glob(pattern):
+            if older_than_days == 0 or path.stat().st_mtime < last_kept:
+                path.unlink(missing_ok=True)
 
 
 def _texts(warehouse: Warehouse, last_gone: date) -> None:
@@ -35,6 +48,13 @@ def _texts(warehouse: Warehouse, last_gone: date) -> None:
     # After the commit: a file that is not listed any more is a leftover, never the reverse.
     for (path,) in gone:
         (warehouse.contents / path).unlink(missing_ok=True)
+    with warehouse.write() as connection:
+        # Candidates of past days are a record of what was picked; their texts are not.
+        connection.execute(
+            "update health__refresh_candidates set input_text = null"
+            " where day <= ? and input_text is not null",
+            [last_gone],
+        )
 
 
 def _rows(warehouse: Warehouse, last_gone: date) -> None:

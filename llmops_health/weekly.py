@@ -1,0 +1,136 @@
+"""What is too slow for every night and changes slowly: power cards and Evidently's reports.
+
+Both are for people who want to know more; no verdict reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from llmops_health import judge, progress
+from llmops_health.config import Config, Feature
+from llmops_health.exports import file_name
+from llmops_health.findings import CheckParams
+from llmops_health.health import Check, discover
+from llmops_health.power import cards
+from llmops_health.power.quiet import REPLAY_DAYS
+from llmops_health.report import evidently_report
+from llmops_health.steps import report_folder, texts_at_hand
+from llmops_health.storage.warehouse import Day, Warehouse, frame
+
+EVIDENTLY_FOLDER = "evidently"
+
+
+def without_card(config: Config, warehouse: Warehouse) -> list[Feature]:
+    """Return the watched features that have no power card yet."""
+    made = warehouse.frame("select distinct feature_id from health__power_cards")
+    known = set(made["feature_id"].to_list())
+    return [one for one in judge.features(config, warehouse) if one.id not in known]
+
+
+def power_cards(
+    warehouse: Warehouse,
+    watched: Iterable[Feature],
+    params_of: Mapping[str, Mapping[str, CheckParams]],
+    day: date,
+) -> dict[str, int]:
+    """Make the power cards of features as of a day; return how many checks were replayed."""
+    features = list(watched)
+    alarms = _alarmed_days(warehouse, day)
+    made: dict[str, list[cards.PowerCard]] = {feature.id: [] for feature in features}
+    for at, check in enumerate(discover()):
+        progress.report(0.3 + 0.6 * at / len(discover()), f"replaying {check.mode}.{check.name}")
+        tables = judge.load(check, warehouse, _replayed(check, day))
+        for feature in features:
+            made[feature.id].append(
+                cards.power_card(
+                    check,
+                    tables,
+                    feature,
+                    params_of[check.mode][check.name],
+                    day,
+                    alarmed=alarms.get((feature.id, check.mode, check.name), ()),
+                )
+            )
+    for feature_id, rows in made.items():
+        warehouse.replace_frame(
+            "health__power_cards",
+            cards.CARD_COLUMNS,
+            cards.rows(rows),
+            Day(day, day),
+            feature_id=feature_id,
+        )
+    return {
+        feature_id: sum(1 for card in rows if card.n_planted) for feature_id, rows in made.items()
+    }
+
+
+def card_table(warehouse: Warehouse, day: date) -> str:
+    """Return the cards of a day as a Markdown table, those that were replayed."""
+    rows = warehouse.frame(
+        "select * from health__power_cards where day = $day and n_planted > 0"
+        " order by feature_id, mode, check_name",
+        {"day": day},
+    )
+    head = "| feature | check | false alarms a month | found | smallest share found |"
+    lines = [head, "| --- | --- | --- | --- | --- |"]
+    for row in rows.iter_rows(named=True):
+        smallest = "none" if row["smallest_effect"] is None else f"{row['smallest_effect']:.0%}"
+        lines.append(
+            f"| {_cell(row['feature_id'])} | {row['mode']}.{row['check_name']}"
+            f" | {row['false_alarms_per_month']:.1f} [{row['false_lo']:.1f}, {row['false_hi']:.1f}]"
+            f" | {row['n_found']} of {row['n_planted']} | {smallest} |"
+        )
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _replayed(check: Check, day: date) -> Day:
+    return Day(day - timedelta(days=max(0, REPLAY_DAYS - check.history_days)), day)
+
+
+def _alarmed_days(warehouse: Warehouse, day: date) -> dict[tuple[str, str, str], list[date]]:
+    rows = warehouse.frame(
+        "select feature_id, mode, check_name, day from health__findings"
+        " where segment = '' and status in ('WARN', 'FAIL') and day between $first and $day",
+        {"first": day - timedelta(days=REPLAY_DAYS), "day": day},
+    )
+    found: dict[tuple[str, str, str], list[date]] = {}
+    for feature_id, mode, check_name, one_day in rows.iter_rows():
+        found.setdefault((feature_id, mode, check_name), []).append(one_day)
+    return found
+
+
+def evidently_reports(
+    config: Config, warehouse: Warehouse, day: date
+) -> Iterator[tuple[str, Path | None, str]]:
+    """Write Evidently's report per feature; yield its id, the file, and why there is none."""
+    folder = report_folder(config) / EVIDENTLY_FOLDER
+    for feature in judge.features(config, warehouse):
+        progress.report(0.5, f"Evidently's report of {feature.id}")
+        path = folder / file_name(feature.id, ".html")
+        with warehouse.read() as connection:
+            sample = _sample(connection, warehouse, feature.id, day)
+        why_not = evidently_report.write(sample, path)
+        if why_not:
+            path.unlink(missing_ok=True)  # an old picture under today's date would mislead
+        yield feature.id, None if why_not else path, why_not
+
+
+def _sample(
+    connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, feature_id: str, day: date
+) -> Any:  # noqa: ANN401
+    texts_at_hand(connection, warehouse, *evidently_report.days_read(day))
+    return frame(
+        connection,
+        evidently_report.SAMPLE_SQL,
+        {"feature_id": feature_id, "day": day, **evidently_report.SAMPLE_SIZES},
+    )
