@@ -1,18 +1,19 @@
-"""Running the checks: tables in, findings out, for every feature and every day of a range.
+"""Running the checks: tables in, findings and figures out, for every feature.
 
 Loads what a check reads and hands each judgement only the rows that its day may know. Nothing
-here decides what is healthy, and nothing imports Dagster.
+here decides what is healthy or how a figure looks, and nothing imports Dagster.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import date, timedelta
 
 import polars as pl
 
 from llmops_health.config import Config, Feature
+from llmops_health.figures import Figure
 from llmops_health.findings import CheckParams, Finding
 from llmops_health.health import Check, History
 from llmops_health.storage.warehouse import Day, Warehouse, frame
@@ -36,6 +37,16 @@ FINDING_COLUMNS = {
     "evidence_sql": "varchar",
     "run_id": "varchar",
 }
+FIGURE_COLUMNS = {
+    "day": "date",
+    "feature_id": "varchar",
+    "mode": "varchar",
+    "check_name": "varchar",
+    "kind": "varchar",
+    "title": "varchar",
+    "description": "varchar",
+    "svg": "varchar",
+}
 _POLARS: dict[str, type[pl.DataType] | pl.DataType] = {
     "date": pl.Date,
     "varchar": pl.String,
@@ -43,6 +54,7 @@ _POLARS: dict[str, type[pl.DataType] | pl.DataType] = {
     "bigint": pl.Int64,
 }
 FINDING_SCHEMA = {name: _POLARS[kind] for name, kind in FINDING_COLUMNS.items()}
+FIGURE_SCHEMA = {name: _POLARS[kind] for name, kind in FIGURE_COLUMNS.items()}
 
 
 def features(config: Config, warehouse: Warehouse) -> list[Feature]:
@@ -96,18 +108,10 @@ def judge(
     run_id: str,
 ) -> pl.DataFrame:
     """Return the findings of one check over a range of days, as rows of `health__findings`."""
-    by_feature = {name: _by_feature(rows) for name, rows in tables.items()}
     rows: list[dict[str, object]] = []
-    for feature in watched:
-        histories = {
-            name: History(parts.get(feature.id, tables[name].clear()) if parts else tables[name])
-            for name, parts in by_feature.items()
-        }
+    for feature, histories in _histories(tables, watched):
         for one_day in day.days():
-            known = {
-                name: history.until(one_day, check.history_days)
-                for name, history in histories.items()
-            }
+            known = _known(check, histories, one_day)
             rows += [
                 _row(finding)
                 | {
@@ -120,6 +124,59 @@ def judge(
                 for finding in check.judge(feature, one_day, known, params)
             ]
     return pl.DataFrame(rows, schema=FINDING_SCHEMA, orient="row")
+
+
+def figures(
+    check: Check,
+    tables: Mapping[str, pl.DataFrame],
+    watched: Iterable[Feature],
+    params: CheckParams,
+    day: date,
+    draw: Callable[[Figure], str],
+) -> pl.DataFrame:
+    """Return what one check has to show of one day, as rows of `health__figures`.
+
+    `draw` makes the picture; features of which a check has nothing to show have no row.
+    """
+    rows: list[dict[str, object]] = []
+    for feature, histories in _histories(tables, watched):
+        figure = check.draw(feature, day, _known(check, histories, day), params)
+        if figure is not None:
+            rows.append(
+                {
+                    "day": day,
+                    "feature_id": feature.id,
+                    "mode": check.mode,
+                    "check_name": check.name,
+                    "kind": type(figure).__name__,
+                    "title": figure.title,
+                    "description": figure.description,
+                    "svg": draw(figure),
+                }
+            )
+    return pl.DataFrame(rows, schema=FIGURE_SCHEMA, orient="row")
+
+
+def _histories(
+    tables: Mapping[str, pl.DataFrame], watched: Iterable[Feature]
+) -> Iterator[tuple[Feature, dict[str, History]]]:
+    """Yield each feature with its rows of each table."""
+    by_feature = {name: _by_feature(rows) for name, rows in tables.items()}
+    for feature in watched:
+        yield (
+            feature,
+            {
+                name: History(
+                    parts.get(feature.id, tables[name].clear()) if parts else tables[name]
+                )
+                for name, parts in by_feature.items()
+            },
+        )
+
+
+def _known(check: Check, histories: Mapping[str, History], day: date) -> dict[str, pl.DataFrame]:
+    """Return what a judgement of a day may know."""
+    return {name: rows.until(day, check.history_days) for name, rows in histories.items()}
 
 
 def _row(finding: Finding) -> dict[str, object]:

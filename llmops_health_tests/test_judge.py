@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -11,9 +12,10 @@ import pytest
 
 from llmops_health import judge, steps
 from llmops_health.config import Config, Feature, load
+from llmops_health.figures import CoverageByTopic, Estimate, Figure
 from llmops_health.findings import CheckParams, Finding, Status
 from llmops_health.health import Check
-from llmops_health.judge import FINDING_COLUMNS
+from llmops_health.judge import FIGURE_COLUMNS, FINDING_COLUMNS
 from llmops_health.storage.warehouse import Day, Warehouse
 
 MONDAY = date(2026, 3, 2)
@@ -164,3 +166,53 @@ def test_features_of_the_data_follow_those_of_the_file(
         ("m", "generation", False),
         ("z-labels", "classifier", False),
     ]
+
+
+def show(
+    summary__counts: pl.DataFrame, feature: Feature, day: date, params: Params
+) -> Figure | None:
+    """Show how many rows there were; nothing of none."""
+    del params
+    if summary__counts.is_empty():
+        return None
+    return CoverageByTopic(
+        title=f"Rows of {feature.id}",
+        description=f"{len(summary__counts)} until {day}.",
+        topics=(),
+        covered=Estimate(value=1.0),
+    )
+
+
+def figures_of(rows: pl.DataFrame, *watched: Feature, params: Params | None = None) -> pl.DataFrame:
+    check = replace(COUNT, figure=show)
+    given = {"summary__counts": rows}
+    return judge.figures(check, given, watched, params or Params(), THREE.last, type_name)
+
+
+def type_name(figure: Figure) -> str:
+    return f"<svg>{type(figure).__name__}</svg>"
+
+
+def test_figures_are_rows_of_the_table() -> None:
+    table = figures_of(counts((1, "help"), (2, "help"), (0, "triage")), HELP, TRIAGE)
+    assert table.columns == list(FIGURE_COLUMNS)
+    # The one of triage lies before the two days that the check knows.
+    [row] = table.iter_rows(named=True)
+    assert row == {
+        "day": THREE.last,
+        "feature_id": "help",
+        "mode": "drift",
+        "check_name": "count",
+        "kind": "CoverageByTopic",
+        "title": "Rows of help",
+        "description": "2 until 2026-03-04.",
+        "svg": "<svg>CoverageByTopic</svg>",
+    }
+
+
+def test_a_check_without_a_figure_or_switched_off_shows_nothing() -> None:
+    rows = counts((2, "help"))
+    assert figures_of(rows, HELP, params=Params(enabled=False)).is_empty()
+    none = judge.figures(COUNT, {"summary__counts": rows}, [HELP], Params(), THREE.last, type_name)
+    assert none.is_empty()
+    assert none.schema == judge.FIGURE_SCHEMA

@@ -1,8 +1,9 @@
 """The health checks: a folder is a mode, a module in it a check.
 
 A module here *is* a check: its name is the check's name, its docstring the documentation, its
-`Params` the settings, and the argument names of its `check` the tables it reads. Nothing is
-registered anywhere else.
+`Params` the settings, and the argument names of its `check` the tables it reads. Where it also has
+a `figure` of the same parameters, that is the picture of what `check` says. Nothing is registered
+anywhere else.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pkgutil import iter_modules
 import polars as pl
 
 from llmops_health.config import Feature
+from llmops_health.figures import Figure
 from llmops_health.findings import CheckParams, Finding, Status
 
 MODES = tuple(sorted(info.name for info in iter_modules(__path__) if info.ispkg))
@@ -36,6 +38,7 @@ class Check:
     history_days: int
     params: type[CheckParams]
     run: Callable[..., Iterable[Finding]]
+    figure: Callable[..., Figure | None] | None = None
 
     @property
     def key(self) -> str:
@@ -59,6 +62,15 @@ class Check:
             ]
         given = {name: tables[name] for name in self.reads}
         return list(self.run(feature=feature, day=day, params=params, **given))
+
+    def draw(
+        self, feature: Feature, day: date, tables: Mapping[str, pl.DataFrame], params: CheckParams
+    ) -> Figure | None:
+        """Return what a picture of `judge`'s answer shows, from the same tables; None: nothing."""
+        if self.figure is None or not params.enabled:
+            return None
+        given = {name: tables[name] for name in self.reads}
+        return self.figure(feature=feature, day=day, params=params, **given)
 
 
 class History:
@@ -107,4 +119,5 @@ def _as_check(mode: str, name: str) -> Check:
         history_days=module.HISTORY_DAYS,
         params=module.Params,
         run=module.check,
+        figure=getattr(module, "figure", None),
     )

@@ -33,6 +33,7 @@ import polars as pl
 from pydantic import Field
 
 from llmops_health.config import Feature
+from llmops_health.figures import RiskCoverage
 from llmops_health.findings import CheckParams, Finding, Status
 from llmops_health.health.calibration._answers import (
     Clustering,
@@ -41,6 +42,7 @@ from llmops_health.health.calibration._answers import (
     wrong_answers_sql,
 )
 from llmops_health.health.calibration._bins import Floats, LabelledCalls, labelled_calls
+from llmops_health.health.calibration._pictures import Gates, risk_by_gate
 from llmops_health.kernels.confidence_gap import error_tail
 from llmops_health.kernels.intervals import clopper_pearson_interval
 from llmops_health.kernels.selective import CertifiedGate, gate_counts, learn_then_test
@@ -126,18 +128,63 @@ def check(
     if labels.total < params.min_accepted:
         yield too_few(labels.total, params.min_accepted, HISTORY_DAYS)
         return
+    windows, _, certified = _certified(feature, labels, params)
+    calls = _calls_per_bin(summary__confidence, day)
+    yield _judge(feature, day, windows, certified, calls, params)
+
+
+def figure(
+    feature: Feature,
+    day: date,
+    summary__calibration: pl.DataFrame,
+    summary__confidence: pl.DataFrame,
+    params: Params,
+) -> RiskCoverage | None:
+    """Show errors against calls accepted, gate by gate, in the window the finding is about."""
+    del summary__confidence
+    labels = labelled_calls(summary__calibration, day).within(HISTORY_DAYS).stated()
+    if labels.total < params.min_accepted:
+        return None
+    windows, chosen, certified = _certified(feature, labels, params)
+    refuting, _, status, _ = _verdict(feature, windows, certified, params)
+    window = refuting if status in {Status.WARN, Status.FAIL} else chosen
+    gate, to_set = feature.confidence_gate, certified.threshold
+    return risk_by_gate(
+        Gates(
+            gates=window.gates,
+            n=window.n,
+            errors=window.errors,
+            n_labelled=window.n_labelled,
+            n_days=window.n_days,
+            deff=window.deff,
+            max_error=params.max_error,
+            tested=tuple(np.flatnonzero(window.n >= params.min_accepted).tolist()),
+            # A looser gate than these accepts calls that are not counted here.
+            in_force=None if gate is None or gate < window.gates[0] else window.at(gate),
+            to_set=None if to_set is None else window.at(to_set),
+        ),
+        params.level,
+    )
+
+
+def _certified(
+    feature: Feature, labels: LabelledCalls, params: Params
+) -> tuple[list[_Window], _Window, CertifiedGate]:
+    """Return both windows, the one that a gate is certified on, and that gate.
+
+    The longer window, or the recent one where it refutes what the longer one says.
+    """
     clustering = Clustering(labels, params.min_deff, params.unknown_deff)
     whole, recent = (
         _window(labels.within(n_days), n_days, clustering, params)
         for n_days in (HISTORY_DAYS, params.recent_days)
     )
-    certified = _certify(whole, params)
+    chosen, certified = whole, _certify(whole, params)
     gates = [gate for gate in (certified.threshold, feature.confidence_gate) if gate is not None]
     p_recent = min(recent.p_value(recent.at(gate)) for gate in gates) if gates else 1.0
     if recent.n[0] >= params.min_accepted and 2 * p_recent <= params.p_warn:
-        certified = _certify(recent, params)
-    calls = _calls_per_bin(summary__confidence, day)
-    yield _judge(feature, day, [whole, recent], certified, calls, params)
+        chosen, certified = recent, _certify(recent, params)
+    return [whole, recent], chosen, certified
 
 
 def _certify(window: _Window, params: Params) -> CertifiedGate:
@@ -175,6 +222,14 @@ def _judge(
     calls: Floats,
     params: Params,
 ) -> Finding:
+    shown, at, status, p_value = _verdict(feature, windows, certified, params)
+    return _finding(feature, day, status, min(1.0, p_value), (shown, at), certified, calls, params)
+
+
+def _verdict(
+    feature: Feature, windows: list[_Window], certified: CertifiedGate, params: Params
+) -> tuple[_Window, int, Status, float]:
+    """Return the window and the place of the gate that speak, what they say, and how surely."""
     gate = feature.confidence_gate
     # Two windows are looked at, so every p-value counts twice.
     p_none, refuting = min((w.p_none(params.min_accepted), i) for i, w in enumerate(windows))
@@ -193,7 +248,7 @@ def _judge(
             status = Status.WARN if p_value <= params.p_warn else Status.NOT_ENOUGH_DATA
     if status is Status.PASS and certified.threshold is None:
         status = Status.NOT_ENOUGH_DATA
-    return _finding(feature, day, status, min(1.0, p_value), (shown, at), certified, calls, params)
+    return shown, at, status, p_value
 
 
 def _finding(

@@ -33,14 +33,18 @@ import polars as pl
 from pydantic import Field
 
 from llmops_health.config import Feature
+from llmops_health.figures import ControlChart
 from llmops_health.findings import CheckParams, Finding, Status
 from llmops_health.health.calibration._answers import Clustering, cannot_answer, wrong_answers_sql
 from llmops_health.health.calibration._bins import Floats, LabelledCalls, labelled_calls
+from llmops_health.health.calibration._pictures import ErrorsByDay, errors_by_day
 from llmops_health.kernels.eprocess import restarted_log_e
 from llmops_health.kernels.intervals import wilson_interval
 from llmops_health.kernels.power import mde_proportion
 
 HISTORY_DAYS = 28
+
+_ALARMS = {Status.WARN, Status.FAIL}
 
 
 class Params(CheckParams):
@@ -104,12 +108,24 @@ def check(
             f"{HISTORY_DAYS} days, {params.min_labelled} needed.",
         )
         return
-    yield _judge(feature, day, gate, above, params)
+    yield _finding(feature, day, _weigh(gate, above, params))
 
 
-def _judge(
-    feature: Feature, day: date, gate: float, above: LabelledCalls, params: Params
-) -> Finding:
+def figure(
+    feature: Feature, day: date, summary__calibration: pl.DataFrame, params: Params
+) -> ControlChart | None:
+    """Show the error share above the gate by day, against what was promised."""
+    gate = feature.confidence_gate
+    if gate is None:
+        return None
+    every = labelled_calls(summary__calibration, day).within(HISTORY_DAYS)
+    above = every.where(every.k >= ceil(gate * 100 - 1e-9))
+    if above.total < params.min_labelled:
+        return None
+    return errors_by_day(day, _weigh(gate, above, params))
+
+
+def _weigh(gate: float, above: LabelledCalls, params: Params) -> ErrorsByDay:
     deff = Clustering(above, params.min_deff, params.unknown_deff).deff(above)
     promised = _promised(gate, above, params)
     errors, n = _by_day(above)
@@ -118,33 +134,37 @@ def _judge(
     starts = np.flatnonzero(n > 0)
     p_value = exp(min(0.0, log(starts.size) - float(np.logaddexp.reduce(log_e[starts]))))
     status = _status(p_value, promised, above.total, deff, params)
-    found = status in {Status.WARN, Status.FAIL}
-    since = int(starts[np.argmax(log_e[starts])]) if found else int(starts[0])
+    since = int(starts[np.argmax(log_e[starts])] if status in _ALARMS else starts[0])
     n_since = float(n[since:].sum())
     wrong = float(np.clip(errors[since:].sum(), 0, n_since))
     rate = wilson_interval(wrong / deff, n_since / deff, level=params.level)
+    return ErrorsByDay(gate, promised, deff, errors, n, since, p_value, status, wrong, rate)
+
+
+def _finding(feature: Feature, day: date, found: ErrorsByDay) -> Finding:
+    rate, status, since = found.rate, found.status, found.since
     message = (
-        f"{wrong:.0f} of {n_since:.0f} labelled calls at or above {gate:.2f} were wrong since "
-        f"{day - timedelta(days=HISTORY_DAYS - 1 - since)} ({rate.estimate:.3f} "
-        f"[{rate.lo:.3f}, {rate.hi:.3f}]); {promised:.3f} was promised."
+        f"{found.n_wrong:.0f} of {found.n_since:.0f} labelled calls at or above {found.gate:.2f} "
+        f"were wrong since {day - timedelta(days=HISTORY_DAYS - 1 - since)} ({rate.estimate:.3f} "
+        f"[{rate.lo:.3f}, {rate.hi:.3f}]); {found.promised:.3f} was promised."
     )
     return Finding(
         status=status,
         value=rate.estimate,
         lo=rate.lo,
         hi=rate.hi,
-        threshold=promised,
+        threshold=found.promised,
         unit="probability",
-        n=round(n_since),
-        p_value=p_value,
+        n=round(found.n_since),
+        p_value=found.p_value,
         message=f"Cannot tell: {message}" if status is Status.NOT_ENOUGH_DATA else message,
         action="Trip the breaker: send these calls to people or to the previous model."
         if status is Status.FAIL
         else "Read the wrong answers above the gate."
-        if found
+        if status is Status.WARN
         else "",
-        evidence_sql=wrong_answers_sql(feature, day, HISTORY_DAYS - since, gate=gate)
-        if found
+        evidence_sql=wrong_answers_sql(feature, day, HISTORY_DAYS - since, gate=found.gate)
+        if status in _ALARMS
         else "",
     )
 

@@ -28,15 +28,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from math import ceil
 
 import numpy as np
 import polars as pl
 from pydantic import Field
 
 from llmops_health.config import Feature
+from llmops_health.figures import ReliabilityDiagram
 from llmops_health.findings import CheckParams, Finding, Status, literal
 from llmops_health.health.calibration._answers import Clustering, cannot_answer, too_few
 from llmops_health.health.calibration._bins import LabelledCalls, labelled_calls
+from llmops_health.health.calibration._pictures import reliability
 from llmops_health.kernels.calibration import (
     ConfidenceBins,
     corp,
@@ -123,16 +126,34 @@ def check(
     if labels.total < params.min_labelled:
         yield too_few(labels.total, params.min_labelled, params.window_days)
         return
+    yield _finding(feature, day, _gravest(labels, day, params), params)
+
+
+def figure(
+    feature: Feature, day: date, summary__calibration: pl.DataFrame, params: Params
+) -> ReliabilityDiagram | None:
+    """Show accuracy by confidence in the window that the finding is about."""
+    labels = labelled_calls(summary__calibration, day).within(params.window_days).stated()
+    if labels.total < params.min_labelled:
+        return None
+    # It only matters which window is the graver: a few times 1 / p_fail draws tell as much.
+    draws = min(params.draws, ceil(4 / params.p_fail))
+    judged = _gravest(labels, day, params.model_copy(update={"draws": draws}))
+    return reliability(judged.bins, judged.deff, judged.n_days, day, feature.confidence_gate)
+
+
+def _gravest(labels: LabelledCalls, day: date, params: Params) -> _Judged:
+    """Judge both windows; the longer one speaks unless the recent one has the graver alarm."""
     clustering = Clustering(labels, params.min_deff, params.unknown_deff)
     judged = _judge(labels, params.window_days, clustering, day, params)
-    if labels.within(params.recent_days).total >= params.min_recent:
-        recent = _judge(labels, params.recent_days, clustering, day, params)
-        judged = min(
-            (one for one in (judged, recent) if _status(one, params) in _ALARMS),
-            key=lambda one: (_status(one, params) is not Status.FAIL, one.p_value),
-            default=judged,
-        )
-    yield _finding(feature, day, judged, params)
+    if labels.within(params.recent_days).total < params.min_recent:
+        return judged
+    recent = _judge(labels, params.recent_days, clustering, day, params)
+    return min(
+        (one for one in (judged, recent) if _status(one, params) in _ALARMS),
+        key=lambda one: (_status(one, params) is not Status.FAIL, one.p_value),
+        default=judged,
+    )
 
 
 def _judge(

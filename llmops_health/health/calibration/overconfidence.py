@@ -34,6 +34,7 @@ import polars as pl
 from pydantic import Field
 
 from llmops_health.config import Feature
+from llmops_health.figures import ReliabilityDiagram
 from llmops_health.findings import CheckParams, Finding, Status
 from llmops_health.health.calibration._answers import (
     Clustering,
@@ -42,11 +43,14 @@ from llmops_health.health.calibration._answers import (
     wrong_answers_sql,
 )
 from llmops_health.health.calibration._bins import LabelledCalls, labelled_calls
+from llmops_health.health.calibration._pictures import reliability
 from llmops_health.kernels.confidence_gap import ConfidenceGap, confidence_gap, error_tail
 from llmops_health.kernels.multiplicity import benjamini_hochberg
 from llmops_health.kernels.power import mde_mean
 
 HISTORY_DAYS = 63
+
+_ALARMS = {Status.WARN, Status.FAIL}
 
 
 class Params(CheckParams):
@@ -121,6 +125,39 @@ def check(
     clustering = Clustering(labels, params.min_deff, params.unknown_deff)
     whole = _judge(labels, clustering, params)
     yield _finding(feature, day, "", whole, whole.p_value, params)
+    for name, judged, p_value in _segments(history, clustering, params):
+        finding = _finding(feature, day, name, judged, p_value, params)
+        if finding.status in {Status.WARN, Status.FAIL}:
+            yield finding
+
+
+def figure(
+    feature: Feature, day: date, summary__calibration: pl.DataFrame, params: Params
+) -> ReliabilityDiagram | None:
+    """Show accuracy by confidence: of all answers, or of the one that alarms by itself."""
+    history = labelled_calls(summary__calibration, day).within(HISTORY_DAYS).stated()
+    labels = history.within(params.window_days)
+    if labels.total < params.min_labelled:
+        return None
+    clustering = Clustering(labels, params.min_deff, params.unknown_deff)
+    answer, judged, shown = "", _judge(labels, clustering, params), labels
+    if _status(judged.gap, judged.p_value, params) not in _ALARMS:
+        alarmed = [
+            (name, one, p_value)
+            for name, one, p_value in _segments(history, clustering, params)
+            if _status(one.gap, p_value, params) in _ALARMS
+        ]
+        if alarmed:
+            answer, judged, _ = min(alarmed, key=lambda one: one[2])
+            shown = dict(labels.by_predicted())[answer]
+    bins = shown.within(judged.n_days).bins()
+    return reliability(bins, judged.gap.deff, judged.n_days, day, feature.confidence_gate, answer)
+
+
+def _segments(
+    history: LabelledCalls, clustering: Clustering, params: Params
+) -> Iterator[tuple[str, _Judged, float]]:
+    """Yield each predicted label with enough labels, and its p-value among all of them."""
     segments = [
         (name, _judge_rise(part, clustering, params))
         for name, part in history.stated().by_predicted()
@@ -128,9 +165,7 @@ def check(
     ]
     adjusted = benjamini_hochberg([judged.p_value for _, judged in segments]).adjusted
     for (name, judged), p_value in zip(segments, adjusted, strict=True):
-        finding = _finding(feature, day, name, judged, float(p_value), params)
-        if finding.status in {Status.WARN, Status.FAIL}:
-            yield finding
+        yield name, judged, float(p_value)
 
 
 def _judge_rise(history: LabelledCalls, clustering: Clustering, params: Params) -> _Judged:

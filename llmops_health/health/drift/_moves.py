@@ -36,7 +36,7 @@ _POWER_Z = 0.84  # 4 in 5
 _JS_PER_W = 0.4247
 # Cohen's w of the outer sixth, over a shift of a normal in standard deviations: phi(0.967) over
 # sqrt(1/6 * 5/6).
-_W_PER_SD = 0.67
+W_PER_SD = 0.67
 
 
 class MoveParams(CheckParams):
@@ -83,6 +83,10 @@ class Move:
     ----------
     current, reference : shape (n_values,)
         Rows per value; those of the reference weighted to the window's mix of days.
+    fine
+        Fine bins of the reference, and of the window.
+    deff, deffs
+        Design effect of the field, and of each of its values.
     changes : shape (n_values,)
         Current minus reference shares.
     top
@@ -99,6 +103,7 @@ class Move:
     reference: Floats
     fine: tuple[Floats, Floats]
     deff: float
+    deffs: Floats
     changes: Floats
     ends: tuple[Floats, Floats]
     top: int
@@ -126,15 +131,21 @@ class Move:
         before, now = self.fine
         if self.field.scale is Scale.KIND:
             return corrected_distance(js_distances, before, now, deff=self.deff, rng=rng)
-        spread = self._spread(before)
+        spread = self.spread
         moved = corrected_distance(
             partial(w1_distances, self.field.positions), before, now, deff=self.deff, rng=rng
         )
         return Interval(moved.estimate / spread, moved.lo / spread, moved.hi / spread)
 
-    def _spread(self, before: Floats) -> float:
-        """Return the unit of numbers; at least a tenth, or a constant's least change is endless."""
-        mean, sd = _moments(self.field.positions, before)
+    def moments(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Return mean and standard deviation of a number, of the reference and of the window."""
+        then, now = (_moments(self.field.positions, rows) for rows in self.fine)
+        return then, now
+
+    @property
+    def spread(self) -> float:
+        """The unit of numbers; at least a tenth, or a constant's least change is endless."""
+        mean, sd = self.moments()[0]
         least = _LEAST_SPREAD if self.field.scale is Scale.LOG else _LEAST_SPREAD * abs(mean)
         return max(sd, least) or 1.0
 
@@ -147,23 +158,27 @@ class Move:
 
     def ratio(self) -> Interval:
         """Measure how many times as large a number on a logarithmic scale is as before."""
-        (mean_then, sd_then), (mean, sd) = (_moments(self.field.positions, n) for n in self.fine)
+        (mean_then, sd_then), (mean, sd) = self.moments()
         n_then, n = (float(rows.sum()) for rows in self.fine)
         se = sqrt(self.deff * (sd**2 / n + sd_then**2 / n_then))
         ln = t_interval(mean - mean_then, se, dof=max(round(n / self.deff), 1))
         return Interval(exp(ln.estimate), exp(ln.lo), exp(ln.hi))
 
-    def smallest_findable(self, params: MoveParams, n_tests: int) -> float:
-        """Return the smallest move found 4 times in 5, in tolerated moves."""
+    def findable_w(self, params: MoveParams, n_tests: int) -> float:
+        """Return the smallest move of one value found 4 times in 5, Cohen's w (for a rate h)."""
         n = self.current.sum() * self.reference.sum()
         rows = n / (self.current.sum() + self.reference.sum()) / self.deff
         tail = params.alpha / (2 * n_tests * len(self.current))
-        cohen = (-float(stdtrit(_DOF, tail)) + _POWER_Z) / sqrt(rows)
+        return float((-float(stdtrit(_DOF, tail)) + _POWER_Z) / sqrt(rows))
+
+    def smallest_findable(self, params: MoveParams, n_tests: int) -> float:
+        """Return the smallest move found 4 times in 5, in tolerated moves."""
+        cohen = self.findable_w(params, n_tests)
         if self.field.scale is Scale.RATE:
             return cohen / params.max_h
         if self.field.scale is Scale.KIND:
             return _JS_PER_W * cohen / params.max_js
-        return cohen / _W_PER_SD / params.max_sd
+        return cohen / W_PER_SD / params.max_sd
 
 
 def rate_floor(before: float, h: float, *, rises: bool) -> float:
@@ -223,6 +238,7 @@ def _measure(field: Field, axis: Axis, days: int, deff: Floats, params: MovePara
         reference=then,
         fine=(weights @ field.fine, field.fine[window].sum(axis=0)),
         deff=float(deff.mean()),
+        deffs=deff,
         changes=changes.estimate,
         ends=(changes.lo, changes.hi),
         top=top,

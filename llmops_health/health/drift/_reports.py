@@ -38,13 +38,15 @@ UNITS = {
 class Judged:
     """A move with its effect and the status it has earned.
 
-    `findable` is the smallest move of its field that some window finds, in tolerated moves.
+    `findable` is the smallest move of its field that some window finds, in tolerated moves;
+    `findable_w` the smallest of one value that this window finds, Cohen's w.
     """
 
     move: Move
     effect: Interval
     status: Status
     findable: float
+    findable_w: float
 
 
 _UNSEEN = Interval(0.0, 0.0, 0.0)
@@ -76,7 +78,8 @@ def judge(
         effect = move.effect() if is_sure or place == 0 else _UNSEEN
         is_large = abs(effect.estimate) >= move.floor(params)
         status = severity(move, effect) if is_sure and is_large else Status.PASS
-        judged = Judged(move, effect, status, findable[name])
+        of_window = move.findable_w(params, len(moves))
+        judged = Judged(move, effect, status, findable[name], of_window)
         if name not in of_field or order.index(status) < order.index(of_field[name].status):
             of_field[name] = judged
     return sorted(of_field.values(), key=lambda j: (order.index(j.status), j.move.p_value))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from math import log, sqrt
+from math import exp, log, sqrt
 
 import numpy as np
 import polars as pl
@@ -209,6 +209,21 @@ class Timings:
     def quantile(self, weights: Floats, ranks: Floats) -> Floats:
         """Return quantiles in ms over weighted days, interpolated inside bins."""
         mass = np.bincount(self.place, self.n * weights[self.index], len(self.edges))
+        return self.quantile_of(mass.astype(np.float64), ranks)
+
+    def by_day(self, n_days: int) -> Floats:
+        """Count calls per day and bin, shape (n_days, n_bins)."""
+        flat = self.index * len(self.edges) + self.place
+        counts = np.bincount(flat, self.n, n_days * len(self.edges))
+        return counts.astype(np.float64).reshape(n_days, len(self.edges))
+
+    def share_above(self, limit_ms: float) -> Floats:
+        """Share of each bin's calls that are slower than a limit, shape (n_bins,)."""
+        position = log(limit_ms) / _LOG_GAMMA
+        return np.clip((self.edges - position) / 8, 0.0, 1.0)
+
+    def quantile_of(self, mass: Floats, ranks: Floats) -> Floats:
+        """Return quantiles in ms of calls per bin, interpolated inside bins."""
         kept = mass > 0
         below = mass[kept].cumsum()
         wanted = np.clip(ranks, 0.0, 1.0) * below[-1]
@@ -219,8 +234,7 @@ class Timings:
 
     def above(self, limit_ms: float, shape: tuple[int, int]) -> Sums:
         """Count calls slower than a limit, by day and bucket."""
-        position = log(limit_ms) / _LOG_GAMMA
-        share = np.clip((self.edges - position) / 8, 0.0, 1.0)[self.place]
+        share = self.share_above(limit_ms)[self.place]
         return Sums(
             _seasons.daily_sums(self.index, self.bucket, self.n * share, shape),
             _seasons.daily_sums(self.index, self.bucket, self.n, shape),
@@ -267,6 +281,41 @@ def quantile_deff(timings: Timings, axis: Axis, days: int, limit_ms: float) -> f
     return max(day_dispersion(slow.x.sum(axis=1), slow.n.sum(axis=1)), contrast_deff(now, alike))
 
 
+@dataclass(frozen=True, slots=True)
+class VolumeTrend:
+    """How the two judged weekdays went in past weeks.
+
+    `past` has shape (n_weeks, 2), newest first; `level` and `slope` (per week) are of the ln of
+    their totals, the level at the judged days. `first` is the place of the first day logged.
+    """
+
+    past: Floats
+    level: float
+    slope: float
+    first: int
+
+    @property
+    def expected(self) -> float:
+        """Calls that the two judged days are expected to have."""
+        return exp(self.level)
+
+
+def volume_trend(calls: Floats, axis: Axis) -> VolumeTrend | None:
+    """Fit up to eight past weeks of the weekdays of the last two days; None of fewer than four."""
+    n_weeks = min(8, (axis.n_days - 2) // 7)
+    ago = axis.n_days - 2 - 7 * np.arange(1, n_weeks + 1)
+    days = calls[ago[:, None] + np.arange(2)]
+    first_logged = int(np.argmax(calls > 0)) if (calls > 0).any() else axis.n_days
+    kept = (ago >= first_logged) & (days.sum(axis=1) > 0)
+    past = days[kept]
+    if len(past) < 4:
+        return None
+    weeks = -np.flatnonzero(kept) - 1.0
+    y = np.log(past.sum(axis=1) + 0.5)
+    slope = float(np.clip(theil_sen(y, weeks).slope, -log(1.25), log(1.25)))
+    return VolumeTrend(past, float(np.median(y - slope * weeks)), slope, first_logged)
+
+
 def volume_move(calls: Floats, axis: Axis, ceiling: float, smallest: float) -> Move | None:
     """Hold the calls of the last two days against the same weekdays of past weeks with their trend.
 
@@ -275,25 +324,14 @@ def volume_move(calls: Floats, axis: Axis, ceiling: float, smallest: float) -> M
     The p-value is that of a fall. `lasts` is whether each day is below `ceiling` times what was
     expected of it.
     """
-    n_weeks = min(8, (axis.n_days - 2) // 7)
-    ago = axis.n_days - 2 - 7 * np.arange(1, n_weeks + 1)
-    days = calls[ago[:, None] + np.arange(2)]
-    logged = days.sum(axis=1) > 0
-    first_logged = int(np.argmax(calls > 0)) if (calls > 0).any() else axis.n_days
-    past = days[(ago >= first_logged) & logged]
-    if len(past) < 4:
+    trend = volume_trend(calls, axis)
+    if trend is None or trend.expected < smallest:
         return None
-    weeks = -np.flatnonzero((ago >= first_logged) & logged) - 1.0
-    y = np.log(past.sum(axis=1) + 0.5)
-    slope = float(np.clip(theil_sen(y, weeks).slope, -log(1.25), log(1.25)))
-    level = float(np.median(y - slope * weeks))
-    expected = float(np.exp(level))
-    if expected < smallest:
-        return None
+    expected, past = trend.expected, trend.past
     total = float(calls[-2:].sum())
-    fall = level - log(total + 0.5)
+    fall = trend.level - log(total + 0.5)
     by_day = np.median(past / np.maximum(past.sum(axis=1, keepdims=True), 1), axis=0) * expected
-    p_value = robust_z(_volume_scatter(calls, first_logged), -fall, mad_floor=0.05).p_value / 2
+    p_value = robust_z(_volume_scatter(calls, trend.first), -fall, mad_floor=0.05).p_value / 2
     return Move(
         days=2,
         n=int(total),

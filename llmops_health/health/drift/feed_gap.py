@@ -29,8 +29,8 @@ Source
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from math import exp, log1p
 
 import numpy as np
@@ -38,16 +38,24 @@ import polars as pl
 from pydantic import Field
 
 from llmops_health.config import Feature
+from llmops_health.figures import ControlChart
 from llmops_health.findings import CheckParams, Finding, Status, literal
 from llmops_health.health.drift import _seasons
+from llmops_health.health.drift._log import (
+    RECENT,
+    REFERENCE_DAYS,
+    Log,
+    Part,
+    calls_by_day,
+    part_by_day,
+)
 from llmops_health.health.drift._seasons import Floats
 from llmops_health.kernels.shift import day_dispersion, share_shift
 
 HISTORY_DAYS = 42
-_RECENT = 7
+_NULL_DAYS = 2
 _TESTED = 4  # kinds of gaps that have a p: days, hours, nulls, late rows
 _LARGEST_HOLE = 0.9  # what profiles of 4 weeks can say about the rest of the day
-_TRIMMED_CHI2_MEAN = 0.6233  # of the lower nine tenths, 1 degree of freedom
 
 
 class Params(CheckParams):
@@ -74,36 +82,6 @@ class Params(CheckParams):
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Log:
-    """Calls per day and hour, shape (n_days, 24), and the time of the last one."""
-
-    day: date
-    hours: Floats
-    last: datetime
-
-    @property
-    def days(self) -> Floats:
-        """Calls per day."""
-        return np.asarray(self.hours.sum(axis=1))
-
-    @property
-    def first(self) -> int:
-        """Place of the first day with calls."""
-        return int(np.argmax(self.days > 0))
-
-    @property
-    def hours_stale(self) -> float:
-        """Hours from the last call to the end of the judged day."""
-        end = datetime.combine(self.day, time()) + timedelta(days=1)
-        return (end - self.last).total_seconds() / 3600
-
-    def same_weekday(self, place: int) -> Floats:
-        """Return the calls of earlier weeks' same weekday, before the last 7 days."""
-        days = np.arange(place - 7, self.first - 1, -7)
-        return self.days[days[days < len(self.days) - _RECENT]]
-
-
 def check(
     feature: Feature,
     day: date,
@@ -113,7 +91,7 @@ def check(
     params: Params,
 ) -> Iterator[Finding]:
     """Yield one finding about the log, then one per gap in it."""
-    log = _read(summary__hours, day)
+    log = Log.of(summary__hours, day, HISTORY_DAYS)
     if log is None:
         yield Finding(
             status=Status.NOT_APPLICABLE,
@@ -132,29 +110,39 @@ def check(
     yield from gaps
 
 
-def _read(hours: pl.DataFrame, day: date) -> _Log | None:
-    if not len(hours):
+def figure(
+    feature: Feature,
+    day: date,
+    summary__hours: pl.DataFrame,
+    summary__nulls: pl.DataFrame,
+    core__duplicates: pl.DataFrame,
+    params: Params,
+) -> ControlChart | None:
+    """Show the calls of each day, or the lost field or late rows where these are all there is."""
+    del core__duplicates
+    log = Log.of(summary__hours, day, HISTORY_DAYS)
+    if log is None:
         return None
-    rows = _seasons.production(hours)
-    last = rows["last_started_at"].max()
-    if not isinstance(last, datetime):
-        return None
-    index = _seasons.day_index(rows["day"], day, HISTORY_DAYS)
-    codes = rows["hour"].to_numpy().astype(np.int64)
-    shape = (HISTORY_DAYS, 24)
-    return _Log(day, _seasons.daily_sums(index, codes, rows["n"].to_numpy(), shape), last)
+    gaps = [*_missing_days(feature, log, params), *_holes(feature, log, params)]
+    if not gaps:
+        nulls, late = _null_parts(day, summary__nulls), _late_part(day, summary__hours)
+        for found in _nulls(feature, day, summary__nulls, params):
+            return part_by_day(nulls[found.segment], found, day, _NULL_DAYS)
+        for found in _late(feature, day, summary__hours, params):
+            return part_by_day(late, found, day, RECENT)
+    return calls_by_day(log, gaps[0] if gaps else None)
 
 
-def _missing_days(feature: Feature, log: _Log, params: Params) -> Iterator[Finding]:
+def _missing_days(feature: Feature, log: Log, params: Params) -> Iterator[Finding]:
     missing: dict[date, float] = {}
-    scatter = _scatter_of_days(log)
-    for place in range(HISTORY_DAYS - _RECENT, HISTORY_DAYS):
+    scatter = log.scatter()
+    for place in range(HISTORY_DAYS - RECENT, HISTORY_DAYS):
         past = log.same_weekday(place)
         if log.days[place] > 0 or len(past) < 2 or past.min() <= 0:
             continue
         usual = float(np.median(past))
         p_value = exp(-usual / scatter)
-        if usual >= params.min_expected and p_value * _RECENT < params.max_p:
+        if usual >= params.min_expected and p_value * RECENT < params.max_p:
             missing[log.day - timedelta(days=HISTORY_DAYS - 1 - place)] = p_value
     if not missing:
         return
@@ -164,28 +152,13 @@ def _missing_days(feature: Feature, log: _Log, params: Params) -> Iterator[Findi
         value=float(len(missing)),
         threshold=0.0,
         unit="days",
-        n=int(log.days[-_RECENT:].sum()),
-        p_value=min(1.0, min(missing.values()) * _RECENT),
+        n=int(log.days[-RECENT:].sum()),
+        p_value=min(1.0, min(missing.values()) * RECENT),
         message=f"No call is logged on {', '.join(map(str, missing))}, though that weekday always "
         "had calls before.",
         action="Find out whether the exporter stopped, and load the missing files.",
         evidence_sql=_calls_per(feature, log.day, "day"),
     )
-
-
-def _scatter_of_days(log: _Log) -> float:
-    """Variance over mean of calls per day about the median of the weekday; at least 1.
-
-    Calls come in sessions: a day without a call is as improbable as a day without a session. The
-    largest tenth is left out, so that one busy day does not excuse every empty one.
-    """
-    scatter: list[float] = []
-    for weekday in range(7):
-        past = log.same_weekday(HISTORY_DAYS - 7 + weekday)
-        usual = float(np.median(past)) if len(past) else 0.0
-        scatter += ((past - usual) ** 2 / usual).tolist() if usual > 0 else []
-    kept = np.sort(scatter)[: round(0.9 * len(scatter))]
-    return max(1.0, float(kept.mean()) / _TRIMMED_CHI2_MEAN) if len(kept) else 1.0
 
 
 def _longest_hole(
@@ -202,7 +175,7 @@ def _longest_hole(
     return best
 
 
-def _holes(feature: Feature, log: _Log, params: Params) -> Iterator[Finding]:
+def _holes(feature: Feature, log: Log, params: Params) -> Iterator[Finding]:
     same = _seasons.same_type_days(log.day, HISTORY_DAYS)
     same = same[log.days[same] > 0]
     if HISTORY_DAYS - log.first <= params.min_history_days or len(same) < 4:
@@ -244,22 +217,32 @@ def _holes(feature: Feature, log: _Log, params: Params) -> Iterator[Finding]:
     )
 
 
-def _nulls(feature: Feature, day: date, nulls: pl.DataFrame, params: Params) -> Iterator[Finding]:
+def _null_parts(day: date, nulls: pl.DataFrame) -> dict[str, Part]:
+    """Lay out the nulls of each field, by the segment of its findings."""
     if not len(nulls):
-        return
+        return {}
     rows = _seasons.production(nulls)
     names, codes = np.unique(rows["field"].to_numpy().astype(str), return_inverse=True)
     index = _seasons.day_index(rows["day"], day, HISTORY_DAYS)
-    shape = (HISTORY_DAYS, len(names))
-    n_null = _seasons.daily_sums(index, codes, rows["n_null"].to_numpy(), shape)
-    n = _seasons.daily_sums(index, codes, rows["n"].to_numpy(), shape)
-    for at, name in enumerate(names):
-        days, missing = n[:, at], n_null[:, at]
-        found = _rise(missing, days, day, 2, params.min_null_rise, len(names), params)
+    n_null, n = (
+        _seasons.daily_sums(index, codes, rows[of].to_numpy(), (HISTORY_DAYS, len(names)))
+        for of in ("n_null", "n")
+    )
+    return {
+        f"null {name}": Part(f"{name} is null", n_null[:, at], n[:, at])
+        for at, name in enumerate(names)
+    }
+
+
+def _nulls(feature: Feature, day: date, nulls: pl.DataFrame, params: Params) -> Iterator[Finding]:
+    parts = _null_parts(day, nulls)
+    for segment, one in parts.items():
+        name, (missing, days) = segment.removeprefix("null "), (one.part, one.rows)
+        found = _rise(missing, days, day, _NULL_DAYS, params.min_null_rise, len(parts), params)
         if found and (missing[-2:] >= (found.threshold or 0) * np.maximum(days[-2:], 1)).all():
             yield replace(
                 found,
-                segment=f"null {name}",
+                segment=segment,
                 message=f"{name} is null in {found.message}",
                 action=f"Restore {name} in the logging code; checks that need it fall silent.",
                 evidence_sql=f"select day, run_kind, n, n_null from summary__nulls "  # noqa: S608
@@ -274,7 +257,8 @@ def _rise(
     """Warn if a share of the last days is surely above that of 4 earlier weeks, by `floor`."""
     place = np.arange(HISTORY_DAYS)
     window = place >= HISTORY_DAYS - n_days
-    reference = (place < HISTORY_DAYS - _RECENT) & (place >= HISTORY_DAYS - _RECENT - 28)
+    end = HISTORY_DAYS - RECENT
+    reference = (place < end) & (place >= end - REFERENCE_DAYS)
     weights = _seasons.mixed_like(rows, _seasons.is_weekend(day, HISTORY_DAYS), window, reference)
     if weights is None or (rows[reference] > 0).sum() < params.min_history_days // 2:
         return None
@@ -301,7 +285,7 @@ def _rise(
     )
 
 
-def _late(feature: Feature, day: date, hours: pl.DataFrame, params: Params) -> Iterator[Finding]:
+def _late_part(day: date, hours: pl.DataFrame) -> Part:
     rows = _seasons.production(hours)
     index = _seasons.day_index(rows["day"], day, HISTORY_DAYS)
     codes = np.zeros(len(rows), dtype=np.int64)
@@ -309,7 +293,13 @@ def _late(feature: Feature, day: date, hours: pl.DataFrame, params: Params) -> I
         _seasons.daily_sums(index, codes, rows[name].to_numpy(), (HISTORY_DAYS, 1))[:, 0]
         for name in ("n_late", "n_dated")
     )
-    windows = [days for days in (1, _RECENT) if late[-days:].sum() >= params.min_expected]
+    return Part("written a day late or more", late, dated)
+
+
+def _late(feature: Feature, day: date, hours: pl.DataFrame, params: Params) -> Iterator[Finding]:
+    one = _late_part(day, hours)
+    late, dated = one.part, one.rows
+    windows = [days for days in (1, RECENT) if late[-days:].sum() >= params.min_expected]
     rises = (_rise(late, dated, day, n, params.min_late_rise, 2, params) for n in windows)
     found = min(filter(None, rises), key=lambda one: one.p_value or 0.0, default=None)
     if found:
@@ -326,7 +316,7 @@ def _late(feature: Feature, day: date, hours: pl.DataFrame, params: Params) -> I
 
 
 def _duplicates(
-    feature: Feature, log: _Log, duplicates: pl.DataFrame, params: Params
+    feature: Feature, log: Log, duplicates: pl.DataFrame, params: Params
 ) -> Iterator[Finding]:
     rows = duplicates.filter(pl.col("table_name") == "calls")
     index = _seasons.day_index(rows["day"], log.day, HISTORY_DAYS)
@@ -356,7 +346,7 @@ def _duplicates(
     )
 
 
-def _whole(gaps: list[Finding], log: _Log, params: Params) -> Finding:
+def _whole(gaps: list[Finding], log: Log, params: Params) -> Finding:
     p_values = [gap.p_value for gap in gaps if gap.p_value is not None]
     if gaps:
         worst = min(gaps, key=lambda gap: gap.status is not Status.FAIL)
@@ -385,7 +375,7 @@ def _whole(gaps: list[Finding], log: _Log, params: Params) -> Finding:
         "calls, so an empty day says nothing."
         if is_thin
         else f"The last call is {log.hours_stale:.1f} hours before the end of {log.day}, and no "
-        f"day of the last {_RECENT} is missing.",
+        f"day of the last {RECENT} is missing.",
     )
 
 

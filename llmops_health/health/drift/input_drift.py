@@ -32,11 +32,12 @@ import polars as pl
 from pydantic import Field as Setting
 
 from llmops_health.config import Feature
+from llmops_health.figures import ControlChart
 from llmops_health.findings import Finding, Status
-from llmops_health.health.drift import _fields
-from llmops_health.health.drift._fields import Axis, Scale
+from llmops_health.health.drift import _charts, _fields
+from llmops_health.health.drift._fields import Axis, Field, Scale
 from llmops_health.health.drift._moves import Move, MoveParams
-from llmops_health.health.drift._reports import judge, report
+from llmops_health.health.drift._reports import Judged, judge, report
 from llmops_health.kernels.intervals import Interval
 
 HISTORY_DAYS = 63
@@ -70,12 +71,7 @@ def check(
     if not fields:
         yield Finding(status=Status.NOT_APPLICABLE, n=0, message="No input was ever logged.")
         return
-
-    def severity(move: Move, effect: Interval) -> Status:
-        limit = params.fail_js if move.field.scale is Scale.KIND else params.fail_sd
-        return Status.FAIL if effect.lo >= limit else Status.WARN
-
-    judged = judge(fields, axis, params, severity)
+    judged = _judged(fields, axis, params)
     yield from report(
         feature.id,
         fields,
@@ -85,3 +81,26 @@ def check(
         action="Read the newest inputs of the values that grew; add cases for them to the eval "
         "set, or route them elsewhere.",
     )
+
+
+def figure(
+    feature: Feature,
+    day: date,
+    summary__categories: pl.DataFrame,
+    summary__histograms: pl.DataFrame,
+    summary__cells: pl.DataFrame,
+    params: Params,
+) -> ControlChart | None:
+    """Show the field of the first finding, day by day."""
+    del feature
+    axis = Axis.ending(day, HISTORY_DAYS)
+    fields = _fields.of_inputs(summary__categories, summary__histograms, summary__cells, axis)
+    return _charts.of_fields(fields, axis, params, _judged(fields, axis, params))
+
+
+def _judged(fields: list[Field], axis: Axis, params: Params) -> list[Judged]:
+    def severity(move: Move, effect: Interval) -> Status:
+        limit = params.fail_js if move.field.scale is Scale.KIND else params.fail_sd
+        return Status.FAIL if effect.lo >= limit else Status.WARN
+
+    return judge(fields, axis, params, severity)

@@ -32,11 +32,12 @@ import polars as pl
 from pydantic import Field as Setting
 
 from llmops_health.config import Feature
+from llmops_health.figures import ControlChart
 from llmops_health.findings import Finding, Status
-from llmops_health.health.drift import _fields
+from llmops_health.health.drift import _charts, _fields
 from llmops_health.health.drift._fields import Axis, Field, Scale
 from llmops_health.health.drift._moves import Move, MoveParams
-from llmops_health.health.drift._reports import judge, report
+from llmops_health.health.drift._reports import Judged, judge, report
 from llmops_health.kernels.intervals import Interval
 
 HISTORY_DAYS = 63
@@ -95,19 +96,11 @@ def check(
     """Yield the finding of the whole, then one per output field that moved too far."""
     axis = Axis.ending(day, HISTORY_DAYS)
     names = _fields.of_names(summary__categories, _NAMES)
-    counts = _fields.of_numbers(summary__histograms, [*(name for name, _, _ in _NUMBERS), _HEDGES])
-    fields = [*_fields.kinds(names, _KINDS, axis), *_fields.numbers(counts, _NUMBERS, axis)]
+    fields = _outputs(names, summary__histograms, axis)
     if not fields:
         yield Finding(status=Status.NOT_APPLICABLE, n=0, message="No output was ever logged.")
         return
-    for field, values, name, words in _RATES:
-        fields += _fields.rate(names, field, values, axis, name, words)
-    fields += _fields.rate_above_zero(counts, _HEDGES, axis, _HEDGES, "hedged answers")
-
-    def severity(move: Move, effect: Interval) -> Status:
-        return _severity(feature, move, effect, params)
-
-    judged = judge(fields, axis, params, severity)
+    judged = _judged(feature, fields, axis, params)
     moved = [one for one in judged if one.status is not Status.PASS]
     why, action = "", ""
     if moved:
@@ -116,6 +109,41 @@ def check(
         declared = _declared_changes(names, axis, moved[0].move.days)
         why, action = _explain(declared, inputs_moved=inputs_moved)
     yield from report(feature.id, fields, axis, params, judged, why=why, action=action)
+
+
+def figure(
+    feature: Feature,
+    day: date,
+    summary__categories: pl.DataFrame,
+    summary__histograms: pl.DataFrame,
+    summary__cells: pl.DataFrame,
+    params: Params,
+) -> ControlChart | None:
+    """Show the field of the first finding, day by day."""
+    del summary__cells
+    axis = Axis.ending(day, HISTORY_DAYS)
+    names = _fields.of_names(summary__categories, _NAMES)
+    fields = _outputs(names, summary__histograms, axis)
+    return _charts.of_fields(fields, axis, params, _judged(feature, fields, axis, params))
+
+
+def _outputs(names: _fields.Parts, histograms: pl.DataFrame, axis: Axis) -> list[Field]:
+    """Lay out what can be compared about outputs; nothing where no output was ever logged."""
+    counts = _fields.of_numbers(histograms, [*(name for name, _, _ in _NUMBERS), _HEDGES])
+    fields = [*_fields.kinds(names, _KINDS, axis), *_fields.numbers(counts, _NUMBERS, axis)]
+    if not fields:
+        return []
+    for field, values, name, words in _RATES:
+        fields += _fields.rate(names, field, values, axis, name, words)
+    fields += _fields.rate_above_zero(counts, _HEDGES, axis, _HEDGES, "hedged answers")
+    return fields
+
+
+def _judged(feature: Feature, fields: list[Field], axis: Axis, params: Params) -> list[Judged]:
+    def severity(move: Move, effect: Interval) -> Status:
+        return _severity(feature, move, effect, params)
+
+    return judge(fields, axis, params, severity)
 
 
 def _severity(feature: Feature, move: Move, effect: Interval, params: Params) -> Status:

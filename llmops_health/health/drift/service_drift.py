@@ -36,13 +36,17 @@ import polars as pl
 from pydantic import Field
 
 from llmops_health.config import Feature
+from llmops_health.figures import ControlChart
 from llmops_health.findings import CheckParams, Finding, Status
-from llmops_health.health.drift import _promises, _seasons, _service
+from llmops_health.health.drift import _promises, _service, _service_charts
 from llmops_health.health.drift._seasons import Floats
 from llmops_health.health.drift._service import Axis, Move, Sums, Timings
+from llmops_health.health.drift._service_log import Log
 from llmops_health.kernels.power import mde_proportion
 
 HISTORY_DAYS = 63
+_ORDER = (Status.FAIL, Status.WARN, Status.PASS)
+_SLOWEST = "latency_ms p95"
 _DURATIONS = (("latency_ms", 0.5), ("latency_ms", 0.95), ("ttft_ms", 0.95))
 
 
@@ -106,13 +110,10 @@ class _Measure:
 
     def finding(self, feature: Feature, day: date, n_tests: int, params: Params) -> Finding:
         """Return the finding of the gravest window."""
-        grades = [self._status(at, params) for at in range(len(self.moves))]
-        order = (Status.FAIL, Status.WARN, Status.PASS)
-        at = min(range(len(grades)), key=lambda i: (order.index(grades[i]), self.moves[i].p_value))
-        move = self.moves[at]
+        status, move = self.gravest(params)
         window = "the last day" if move.days == 1 else f"{move.days} days"
         return Finding(
-            status=grades[at],
+            status=status,
             segment=self.name,
             value=move.value,
             lo=move.lo,
@@ -124,9 +125,15 @@ class _Measure:
             message=f"{self.words} was {_number(move.value, self.unit)} "
             f"[{_number(move.lo, self.unit)}, {_number(move.hi, self.unit)}] over {window}, "
             f"{move.ratio:.2f} times the usual {_number(move.reference, self.unit)}.",
-            action="" if grades[at] is Status.PASS else _ACTIONS[self.name],
+            action="" if status is Status.PASS else _ACTIONS[self.name],
             evidence_sql=_promises.calls_behind(feature, day, self.name),
         )
+
+    def gravest(self, params: Params) -> tuple[Status, Move]:
+        """Return the gravest of its moves, the surest of those, and what it earns."""
+        grades = [self._status(at, params) for at in range(len(self.moves))]
+        at = min(range(len(grades)), key=lambda i: (_ORDER.index(grades[i]), self.moves[i].p_value))
+        return grades[at], self.moves[at]
 
     def _status(self, at: int, params: Params) -> Status:
         move = self.moves[at]
@@ -161,39 +168,75 @@ def check(
     params: Params,
 ) -> Iterator[Finding]:
     """Yield one finding per measure that moved, and one about the whole service."""
-    rates = _seasons.production(summary__rates) if len(summary__rates) else summary__rates
     axis = Axis.ending(day, HISTORY_DAYS)
-    calls = _service.metric_sums(rates, "calls", axis).n.sum(axis=1)
-    if not calls.any():
+    log = Log.of(summary__rates, summary__latency_buckets, axis)
+    if not log.calls.any():
         yield Finding(
             status=Status.NOT_APPLICABLE,
             n=0,
             message=f"No production call in the {HISTORY_DAYS} days up to {day}.",
         )
         return
-    timings = _timings(summary__latency_buckets, axis)
-    costs = _service.metric_sums(rates, "cost_usd_capped", axis)
-    measures = [
-        *_durations(timings, axis, params),
-        *_shares(rates, axis, params),
-        *_cost(costs, axis, params),
-        *_volume(feature, calls, axis, params),
-    ]
-    broken = [
-        *_promises.slow_promise(feature, timings["latency_ms"], axis, params.min_calls),
-        *_promises.costly_promise(feature, costs, axis, params.min_calls),
-    ]
+    measures = _measures(feature, log, axis, params)
+    broken = _broken(feature, log, axis, params)
     n_tests = max(1, sum(len(measure.moves) for measure in measures))
     found = [measure.finding(feature, day, n_tests, params) for measure in measures]
     moved = [one for one in found if one.status is not Status.PASS]
-    yield _whole(found, broken, rates, calls, axis, params)
+    yield _whole(found, broken, log.rates, log.calls, axis, params)
     yield from moved
     yield from broken
 
 
-def _timings(latency: pl.DataFrame, axis: Axis) -> dict[str, Timings]:
-    rows = _seasons.production(latency) if len(latency) else latency
-    return {field: Timings.of(rows, field, axis) for field in ("latency_ms", "ttft_ms")}
+def figure(
+    feature: Feature,
+    day: date,
+    summary__rates: pl.DataFrame,
+    summary__latency_buckets: pl.DataFrame,
+    params: Params,
+) -> ControlChart | None:
+    """Show the measure of the first finding, or the slowest calls where none has moved."""
+    axis = Axis.ending(day, HISTORY_DAYS)
+    log = Log.of(summary__rates, summary__latency_buckets, axis)
+    measures = _measures(feature, log, axis, params)
+    if not measures:
+        return None
+    promised = {one.segment: one.threshold or 0.0 for one in _broken(feature, log, axis, params)}
+    promises = {
+        _SLOWEST: promised.get("slo p95_latency_ms"),
+        "cost_usd": promised.get("slo cost_usd_per_1k_calls"),
+    }
+
+    def rank(one: _Measure) -> tuple[int, bool]:
+        status, _ = one.gravest(params)
+        grade = -1 if promises.get(one.name) else _ORDER.index(status)
+        return grade, status is Status.PASS and one.name != _SLOWEST
+
+    worst = min(measures, key=rank)
+    _, move = worst.gravest(params)
+    tolerated = worst.limit * move.reference
+    if worst.unit == "share":
+        tolerated = max(tolerated, move.reference + params.warn_rise)
+    shown = _service_charts.Shown(
+        worst.name, worst.words, worst.unit, move, tolerated, promises.get(worst.name), params.max_p
+    )
+    return _service_charts.of_measure(shown, log, axis)
+
+
+def _measures(feature: Feature, log: Log, axis: Axis, params: Params) -> list[_Measure]:
+    return [
+        *_durations(log.timings, axis, params),
+        *_shares(log, axis, params),
+        *_cost(log.costs, axis, params),
+        *_volume(feature, log.calls, axis, params),
+    ]
+
+
+def _broken(feature: Feature, log: Log, axis: Axis, params: Params) -> list[Finding]:
+    latency = log.timings["latency_ms"]
+    return [
+        *_promises.slow_promise(feature, latency, axis, params.min_calls),
+        *_promises.costly_promise(feature, log.costs, axis, params.min_calls),
+    ]
 
 
 def _has_reference(rows: Floats, axis: Axis, p: Params) -> bool:
@@ -219,12 +262,12 @@ def _durations(timings: dict[str, Timings], axis: Axis, params: Params) -> Itera
             yield _Measure(name, "ms", words, moves, fails, warns, params.warn_slower)
 
 
-def _shares(rates: pl.DataFrame, axis: Axis, params: Params) -> Iterator[_Measure]:
+def _shares(log: Log, axis: Axis, params: Params) -> Iterator[_Measure]:
     for name, words in (
         ("error", "The error share"),
         ("truncated", "The share of cut-off answers"),
     ):
-        sums = _service.metric_sums(rates, name, axis)
+        sums = log.sums(name, axis)
         if not _has_reference(sums.n.sum(axis=1), axis, params):
             continue
         moves = _moves(_service.share_move, sums, axis, params.warn_ratio, params)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 N_BUCKETS = 64
+
+_SATURDAY = 5
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -76,3 +78,10 @@ class Traffic:
         flat = self._bucket[chosen] * (n_cells + 1) + cell
         counts = np.bincount(flat, minlength=N_BUCKETS * (n_cells + 1)).astype(np.float64)
         return counts.reshape(N_BUCKETS, n_cells + 1)
+
+
+def by_type(traffic: Traffic, ages: Sequence[int], n_cells: int, day: date) -> Floats:
+    """Count the inputs of weekdays and of weekends, shape (2, 64, n_cells + 1)."""
+    weekend = [age for age in ages if (day - timedelta(days=age)).weekday() >= _SATURDAY]
+    weekdays = [age for age in ages if age not in weekend]
+    return np.stack([traffic.counts(days, n_cells) for days in (weekdays, weekend)])

@@ -38,15 +38,18 @@ import polars as pl
 from pydantic import Field
 
 from llmops_health.config import Feature
+from llmops_health.figures import TwoScores
 from llmops_health.findings import CheckParams, Finding, Status, literal
-from llmops_health.kernels.jackknife import bucket_jackknife, effective_clusters
-from llmops_health.kernels.trend import (
-    Contrast,
-    lagged_correlation,
-    mann_kendall,
-    planned_contrast,
-    theil_sen,
+from llmops_health.health.eval_rot._weeks import (
+    Compared,
+    scores_by_week,
+    trend,
+    used,
+    validity,
+    weekly,
 )
+from llmops_health.kernels.jackknife import bucket_jackknife, effective_clusters
+from llmops_health.kernels.trend import Contrast, planned_contrast
 
 HISTORY_DAYS = 182
 
@@ -54,11 +57,6 @@ _JUDGED_DAYS = 56
 _N_BUCKETS = 64
 _LONGEST_BEFORE = 28
 _SHORTEST_BEFORE = 14
-_TREND_WEEKS = 8
-_VALIDITY_WEEKS = 12
-_MAX_LAG_WEEKS = 4
-_PERMUTATIONS = 999
-_PERMUTATION_SEED = 20_260_101
 
 Floats = npt.NDArray[np.float64]
 
@@ -126,13 +124,7 @@ def check(
     params: Params,
 ) -> Iterator[Finding]:
     """Yield one finding: of the window that says most."""
-    age = pl.lit(day).sub(pl.col("day")).dt.total_days().alias("age")
-    all_runs = summary__eval_items.with_columns(age).filter(
-        pl.col("role").is_null() | (pl.col("role") == "champion")
-    )
-    all_ratings = summary__satisfaction.with_columns(age).filter(
-        pl.col("source_kind").is_null() | pl.col("source_kind").is_in(["HUMAN", "USER_IMPLICIT"])
-    )
+    all_runs, all_ratings = used(summary__eval_items, summary__satisfaction, day)
     runs, ratings = (rows.filter(pl.col("age") < _JUDGED_DAYS) for rows in (all_runs, all_ratings))
     if runs.is_empty() or ratings.is_empty():
         lacking = "feedback by people" if ratings.is_empty() else "eval runs of the version in use"
@@ -141,12 +133,7 @@ def check(
         )
         return
     windows = _pairs_of_windows(_oldest(runs), _oldest(ratings))
-    level = 1 - (1 - params.level) / max(len(windows), 1)
-    judged = [
-        window
-        for after_days, before_days in windows
-        if (window := _contrast(runs, ratings, after_days, before_days, level, params))
-    ]
+    judged = _contrasts(runs, ratings, windows, params)
     if not judged:
         yield Finding(
             status=Status.NOT_ENOUGH_DATA,
@@ -156,9 +143,63 @@ def check(
             f"on {params.min_cases} common cases are needed each.",
         )
         return
-    weekly = _weekly(all_runs, all_ratings)
-    for_show = _trend(weekly.filter(pl.col("week") < _JUDGED_DAYS // 7)) + _validity(weekly)
+    weeks = weekly(all_runs, all_ratings)
+    for_show = trend(weeks.filter(pl.col("week") < _JUDGED_DAYS // 7)) + validity(weeks)
     yield _finding(feature, day, judged, len(windows), for_show, params)
+
+
+def figure(
+    feature: Feature,
+    day: date,
+    summary__eval_items: pl.DataFrame,
+    summary__satisfaction: pl.DataFrame,
+    params: Params,
+) -> TwoScores | None:
+    """Show the eval score and satisfaction by week, with the windows that are compared."""
+    del feature
+    runs, ratings = (
+        rows.filter(pl.col("age") < _JUDGED_DAYS)
+        for rows in used(summary__eval_items, summary__satisfaction, day)
+    )
+    if runs.is_empty() or ratings.is_empty():
+        return None
+    windows = _pairs_of_windows(_oldest(runs), _oldest(ratings))
+    judged = _contrasts(runs, ratings, windows, params)
+    if not judged:
+        return None
+    window = _sayer(judged, params)
+    after, before = _sides(window.after_days, window.before_days)
+    kinds = _common_kinds(ratings.filter(after), ratings.filter(before), params)
+    return scores_by_week(
+        day,
+        runs,
+        ratings,
+        Compared(
+            window.after_days,
+            window.before_days,
+            window.gap,
+            kinds.select("name", "source_kind", "kind", weight="n"),
+        ),
+    )
+
+
+def _contrasts(
+    runs: pl.DataFrame,
+    ratings: pl.DataFrame,
+    windows: list[tuple[int, int]],
+    params: Params,
+) -> list[_Window]:
+    level = 1 - (1 - params.level) / max(len(windows), 1)
+    return [
+        window
+        for after_days, before_days in windows
+        if (window := _contrast(runs, ratings, after_days, before_days, level, params))
+    ]
+
+
+def _sayer(judged: list[_Window], params: Params) -> _Window:
+    """Return the window that says most."""
+    return min(judged, key=lambda one: (one.gap.lo <= params.min_gap_pp, one.p_value))
 
 
 def _pairs_of_windows(runs_since: int, ratings_since: int) -> list[tuple[int, int]]:
@@ -174,6 +215,11 @@ def _oldest(rows: pl.DataFrame) -> int:
     return int(rows["age"].to_numpy().max())
 
 
+def _sides(after_days: int, before_days: int) -> tuple[pl.Expr, pl.Expr]:
+    age = pl.col("age")
+    return age < after_days, age.is_between(after_days, after_days + before_days - 1)
+
+
 def _contrast(
     runs: pl.DataFrame,
     ratings: pl.DataFrame,
@@ -182,8 +228,7 @@ def _contrast(
     level: float,
     params: Params,
 ) -> _Window | None:
-    age = pl.col("age")
-    after, before = age < after_days, age.is_between(after_days, after_days + before_days - 1)
+    after, before = _sides(after_days, before_days)
     score = _score_change(runs.filter(after), runs.filter(before), params)
     satisfaction = _satisfaction_change(ratings.filter(after), ratings.filter(before), params)
     if score is None or satisfaction is None:
@@ -217,15 +262,7 @@ def _satisfaction_change(
     after: pl.DataFrame, before: pl.DataFrame, params: Params
 ) -> _Change | None:
     """Compare mean feedback within each kind of it, weighted by its share now, in pp."""
-    kinds = ["name", "source_kind"]
-    common = (
-        after.group_by(kinds)
-        .agg(pl.col("n").sum())
-        .join(before.group_by(kinds).agg(n_before=pl.col("n").sum()), on=kinds, nulls_equal=True)
-        .filter(pl.min_horizontal("n", "n_before") * 4 >= params.min_feedback)
-        .sort(kinds)
-        .with_row_index("kind")
-    )
+    kinds, common = ["name", "source_kind"], _common_kinds(after, before, params)
     if common.is_empty():
         return None
     sums = np.concatenate(
@@ -252,6 +289,19 @@ def _satisfaction_change(
     return _Change(100 * then.item(), 100 * now.item(), 100 * se, min(clusters) - 1, n)
 
 
+def _common_kinds(after: pl.DataFrame, before: pl.DataFrame, params: Params) -> pl.DataFrame:
+    """Return the kinds of feedback that both sides have enough of, and how much of each."""
+    kinds = ["name", "source_kind"]
+    return (
+        after.group_by(kinds)
+        .agg(pl.col("n").sum())
+        .join(before.group_by(kinds).agg(n_before=pl.col("n").sum()), on=kinds, nulls_equal=True)
+        .filter(pl.min_horizontal("n", "n_before") * 4 >= params.min_feedback)
+        .sort(kinds)
+        .with_row_index("kind")
+    )
+
+
 def _sums(side: pl.DataFrame, n_kinds: int) -> Floats:
     """Add up n and score per bucket and kind, shape (64, n_kinds, 2)."""
     flat = side["bucket"].to_numpy() * n_kinds + side["kind"].to_numpy()
@@ -271,43 +321,6 @@ def _means(totals: Floats) -> tuple[Floats, Floats]:
     )
 
 
-def _weekly(runs: pl.DataFrame, ratings: pl.DataFrame) -> pl.DataFrame:
-    """Return score and satisfaction in pp of the weeks that have both, the newest (0) last."""
-    week = (pl.col("age") // 7).alias("week")
-    score = runs.group_by(week).agg(score=100 * pl.col("score").mean())
-    liked = ratings.group_by(week).agg(liked=100 * pl.col("sum_score").sum() / pl.col("n").sum())
-    return score.join(liked, on="week").sort("week", descending=True)
-
-
-def _trend(weekly: pl.DataFrame) -> str:
-    """Describe the weekly gap where there are enough weeks; it is shown, never judged."""
-    if len(weekly) < _TREND_WEEKS:
-        return ""
-    gap = (weekly["score"] - weekly["liked"]).to_numpy()
-    slope, p = theil_sen(gap).slope, mann_kendall(gap).p_value
-    return f", and its weekly trend is {slope:+.1f} pp a week (Mann-Kendall p {p:.2g}, for show)"
-
-
-def _validity(weekly: pl.DataFrame) -> str:
-    """Say how well the score predicts satisfaction; it is shown, never judged."""
-    newest_first = weekly["week"].to_numpy()[::-1]
-    # A lag of one week must be one week: the series ends at the newest hole.
-    unbroken = newest_first == newest_first[:1] + np.arange(len(newest_first))
-    n = int(np.logical_and.accumulate(unbroken).sum())
-    if n < _VALIDITY_WEEKS:
-        return ""
-    series = weekly.tail(n)
-    rng = np.random.default_rng(_PERMUTATION_SEED)
-    found = lagged_correlation(
-        series["score"], series["liked"], _MAX_LAG_WEEKS, rng, permutations=_PERMUTATIONS
-    )
-    r = found.correlation[found.best_lag]
-    return (
-        f"; eval predicts satisfaction R2 {found.r_squared:.2f} (r {r:+.2f}, "
-        f"{found.best_lag}-week lag, permutation p {found.p_value:.2g}, {n} weeks, for show)"
-    )
-
-
 def _finding(
     feature: Feature,
     day: date,
@@ -316,7 +329,7 @@ def _finding(
     for_show: str,
     params: Params,
 ) -> Finding:
-    window = min(judged, key=lambda one: (one.gap.lo <= params.min_gap_pp, one.p_value))
+    window = _sayer(judged, params)
     gap, score, liked = window.gap, window.score, window.satisfaction
     status = Status.PASS
     if gap.lo > params.min_gap_pp:

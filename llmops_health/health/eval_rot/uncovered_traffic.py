@@ -34,7 +34,7 @@ Source
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -43,8 +43,10 @@ import polars as pl
 from pydantic import Field
 
 from llmops_health.config import Feature
+from llmops_health.figures import CoverageByTopic
 from llmops_health.findings import CheckParams, Finding, Status, literal
-from llmops_health.health.eval_rot._cases import Floats, Traffic, cases_per_cell, live
+from llmops_health.health.eval_rot._cases import Floats, Traffic, by_type, cases_per_cell, live
+from llmops_health.health.eval_rot._topics import coverage_by_topic
 from llmops_health.kernels.coverage import (
     CellMassCoverage,
     cell_mass_coverage,
@@ -59,7 +61,6 @@ HISTORY_DAYS = 63
 
 _WEEK = 7
 _WINDOWS = (_WEEK, 3)
-_SATURDAY = 5
 # Inputs of any day that a type of day is credited with, so that a few on weekends prove nothing.
 _LEANING = 10
 _LONGEST_BASE_WEEKS = 4
@@ -162,9 +163,8 @@ def check(
         )
         yield Finding(status=Status.NOT_ENOUGH_DATA, n=n_week, message=f"{lacking}.")
         return
-    n_cells = max(traffic.n_cells, int(known["cell"].max()) + 1)  # type: ignore[arg-type]
-    n_unfitted = known.select((pl.lit(day) - pl.col("fitted_on").max()).dt.total_days()).item()
-    base = _base(traffic, n_unfitted, params)
+    n_cells = _n_cells(traffic, known)
+    base = _base(traffic, known, day, params)
     far = traffic.call_far_new(base, params.far_share)
     now = traffic.counts(range(_WEEK), n_cells)
     if effective_clusters(now.sum(axis=1)) < params.min_clusters:
@@ -190,12 +190,54 @@ def check(
     )
 
 
-def _base(traffic: Traffic, n_unfitted: int, params: Params) -> range:
+def figure(
+    feature: Feature,
+    day: date,
+    summary__text_cells: pl.DataFrame,
+    summary__text_samples: pl.DataFrame,
+    summary__eval_cells: pl.DataFrame,
+    summary__eval_items: pl.DataFrame,
+    core__eval_cases: pl.DataFrame,
+    params: Params,
+) -> CoverageByTopic | None:
+    """Show the traffic of the week by topic, and which topics eval cases cover."""
+    del feature, summary__eval_items
+    known = summary__eval_cells.filter(pl.col("fitted_on") <= day)
+    traffic = Traffic(summary__text_cells, summary__text_samples, day, range(HISTORY_DAYS))
+    too_few = np.count_nonzero(traffic.age < _WEEK) < params.min_inputs
+    if live(core__eval_cases, day).is_empty() or known.is_empty() or too_few:
+        return None
+    n_cells = _n_cells(traffic, known)
+    base = _base(traffic, known, day, params)
+    traffic.call_far_new(base, params.far_share)
+    now = traffic.counts(range(_WEEK), n_cells)
+    if effective_clusters(now.sum(axis=1)) < params.min_clusters:
+        return None
+    n_eval = cases_per_cell(live(known, day), n_cells)
+    week = cell_mass_coverage(now, n_eval, params.min_cases, level=params.level)
+    before = _mixed(traffic, base, n_cells, day) if base else None
+    return coverage_by_topic(week, now, before, n_eval)
+
+
+def _mixed(traffic: Traffic, base: range, n_cells: int, day: date) -> Floats:
+    """Return each cell's share in the base, given the week's mix of weekdays and weekends."""
+    week, then = (by_type(traffic, ages, n_cells, day).sum(axis=1) for ages in (range(_WEEK), base))
+    pooled = then.sum(axis=0) / then.sum()
+    of_type = (then + _LEANING * pooled) / (then.sum(axis=1, keepdims=True) + _LEANING)
+    return np.asarray((week.sum(axis=1) / week.sum()) @ of_type)
+
+
+def _n_cells(traffic: Traffic, known: pl.DataFrame) -> int:
+    return max(traffic.n_cells, int(known["cell"].max()) + 1)  # type: ignore[arg-type]
+
+
+def _base(traffic: Traffic, known: pl.DataFrame, day: date, params: Params) -> range:
     """Return the ages in days of the oldest weeks there are, none where these are too few.
 
-    Of the `n_unfitted` days after the cells were fitted: texts that a codebook was fitted on lie
-    nearer to it than any later ones.
+    Of the days after the cells were fitted: texts that a codebook was fitted on lie nearer to it
+    than any later ones.
     """
+    n_unfitted = known.select((pl.lit(day) - pl.col("fitted_on").max()).dt.total_days()).item()
     n_days = min(int(traffic.age.max(initial=-1)) + 1, n_unfitted)
     n_weeks = min(_LONGEST_BASE_WEEKS, (n_days - _WEEK) // 7)
     ages = range(n_days - 7 * n_weeks, n_days)
@@ -219,14 +261,14 @@ def _falls(
     covers_now = n_eval >= params.min_cases
     covers_then = covers_now | (cases_per_cell(cases_then, n_cells) >= params.min_cases)
     n_cases = int(n_eval.sum())
-    then = _by_type(traffic, base, n_cells, day)
+    then = by_type(traffic, base, n_cells, day)
     week = traffic.counts(range(_WEEK), n_cells)
     adjust = _ceiling(week, n_cases, params) / _ceiling(then.sum(axis=0), n_cases, params)
     earlier = np.column_stack([*then[:, :, covers_then].sum(axis=2), *then.sum(axis=2)])
     daily = np.stack(
         [
             np.column_stack([of_day[:, :, covers_now].sum(axis=(0, 2)), *of_day.sum(axis=2)])
-            for of_day in (_by_type(traffic, [age], n_cells, day) for age in range(_WEEK))
+            for of_day in (by_type(traffic, [age], n_cells, day) for age in range(_WEEK))
         ]
     )
     found = (_fall(earlier, daily[:days], min(adjust, 1.0), params) for days in _WINDOWS)
@@ -266,13 +308,6 @@ def _fall(earlier: Floats, daily: Floats, adjust: float, params: Params) -> _Fal
         without_worst=float(rest),
         p_value=test.p_rise,
     )
-
-
-def _by_type(traffic: Traffic, ages: Sequence[int], n_cells: int, day: date) -> Floats:
-    """Count the inputs of weekdays and of weekends, shape (2, 64, n_cells + 1)."""
-    weekend = [age for age in ages if (day - timedelta(days=age)).weekday() >= _SATURDAY]
-    weekdays = [age for age in ages if age not in weekend]
-    return np.stack([traffic.counts(days, n_cells) for days in (weekdays, weekend)])
 
 
 def _ceiling(counts: Floats, n_cases: int, params: Params) -> float:

@@ -9,8 +9,9 @@ import polars as pl
 import pytest
 
 from llmops_health.config import Feature
+from llmops_health.figures import RiskCoverage
 from llmops_health.findings import Finding, Status
-from llmops_health.health.calibration.circuit_breaker import HISTORY_DAYS, Params, check
+from llmops_health.health.calibration.circuit_breaker import HISTORY_DAYS, Params, check, figure
 from llmops_health_tests.health.calibration.simulate import (
     EMPTY,
     day_of,
@@ -178,3 +179,46 @@ def test_certified_gates_keep_their_promise() -> None:
     assert certified >= 30
     # delta is 0.10; a binomial of 60 exceeds 0.22 once in 500 times.
     assert broken / certified < 0.22
+
+
+def drawn(table: pl.DataFrame, gate: float | None = 0.8) -> RiskCoverage | None:
+    feature = Feature(id="triage", kind="classifier", confidence_gate=gate)
+    return figure(feature, day_of(20), until(table, 20, HISTORY_DAYS), NO_CALLS, Params())
+
+
+def test_the_figure_shows_what_each_gate_lets_through() -> None:
+    curve = drawn(GOOD)
+    assert curve is not None
+    # 400 calls with 12 errors, then 200 with 16, then 200 with 90.
+    assert [(one.gate, one.n, one.share) for one in curve.points if one != curve.to_set] == [
+        (0.95, 400, 0.5),
+        (0.85, 600, 0.75),
+        (0.80, 600, 0.75),
+        (0.60, 800, 1.0),
+    ]
+    assert [one.error for one in curve.points][:2] == pytest.approx([0.03, 28 / 600])
+    assert all(one.lo < one.error < one.hi for one in curve.points)
+    assert curve.in_force is not None
+    assert curve.to_set is not None
+    assert (curve.in_force.gate, curve.max_error) == (0.8, 0.1)
+    assert f"gate {curve.to_set.gate:.2f} is certified" in judge(GOOD, 20).message
+    assert {curve.in_force, curve.to_set} <= set(curve.points)
+
+
+def test_the_figure_says_when_no_gate_keeps_the_promise() -> None:
+    curve = drawn(BAD)
+    assert curve is not None
+    assert curve.to_set is None
+    assert "No gate is certified" in curve.description
+    assert min(one.lo for one in curve.points) > curve.max_error
+
+
+def test_a_gate_looser_than_all_that_are_tested_is_not_marked() -> None:
+    curve = drawn(GOOD, gate=0.3)
+    assert curve is not None
+    assert curve.in_force is None
+
+
+def test_there_is_no_figure_of_few_labels() -> None:
+    assert drawn(EMPTY) is None
+    assert drawn(levels((0.955, 60, 2))) is None

@@ -8,7 +8,7 @@ import pytest
 
 from llmops_health.config import Feature
 from llmops_health.findings import Finding, Status
-from llmops_health.health.calibration.confident_errors import HISTORY_DAYS, Params, check
+from llmops_health.health.calibration.confident_errors import HISTORY_DAYS, Params, check, figure
 from llmops_health_tests.health.calibration.simulate import (
     EMPTY,
     day_of,
@@ -109,3 +109,24 @@ def test_a_fall_trips_the_breaker_within_twelve_days() -> None:
     # The price of looking daily for ever: 0.7 within 7 days, 0.98 within 10 of longer runs.
     assert np.median(found) <= 8
     assert max(found) <= 12
+
+
+def test_the_figure_shows_the_days_since_the_fall() -> None:
+    table = days([4] * 20 + [16] * 5)
+    chart = figure(GATED, day_of(24), until(table, 24, HISTORY_DAYS), Params())
+    assert chart is not None
+    finding = judge(table, 24)
+    assert (chart.limit, chart.limit_label) == (finding.threshold, "promised")
+    assert str(chart.judged_from) in finding.message
+    assert [one.value for one in chart.days[-6:]] == pytest.approx([0.1] + [0.4] * 5)
+    newest = chart.days[-1]
+    assert newest.usual_hi is not None
+    assert newest.usual_hi < 0.4
+    assert [one.value for one in chart.days[:3]] == [None] * 3
+
+
+def test_there_is_no_figure_without_a_gate_or_labels() -> None:
+    ungated = Feature(id="triage", kind="classifier")
+    known = until(days([4] * 20), 19, HISTORY_DAYS)
+    assert figure(ungated, day_of(19), known, Params()) is None
+    assert figure(GATED, day_of(19), EMPTY, Params()) is None

@@ -8,7 +8,7 @@ import pytest
 
 from llmops_health.config import Feature
 from llmops_health.findings import Finding, Status
-from llmops_health.health.calibration.miscalibration import HISTORY_DAYS, Params, check
+from llmops_health.health.calibration.miscalibration import HISTORY_DAYS, Params, check, figure
 from llmops_health_tests.health.calibration.simulate import (
     EMPTY,
     day_of,
@@ -108,3 +108,33 @@ def test_a_sudden_fall_is_seen_within_ten_days() -> None:
         found.append(next(alarms, 60) - 45)
     assert np.median(found) <= 7
     assert max(found) <= 10
+
+
+def test_the_figure_groups_what_was_stated() -> None:
+    table = two_levels(0.75, 0.9)
+    chart = figure(TRIAGE, day_of(20), until(table, 20, HISTORY_DAYS), Params())
+    assert chart is not None
+    assert [one.confidence for one in chart.groups] == pytest.approx([0.6, 0.9])
+    assert [(one.accuracy, one.n) for one in chart.groups] == [(0.75, 400), (0.9, 400)]
+    low, high = chart.groups
+    # 1.645 sqrt(0.24 / 400) is 0.040 for calls that are not alike; these are at most 1.2 times so.
+    assert low.band_hi == pytest.approx(0.6 + 0.040 * 1.2**0.5, abs=0.006)
+    assert not low.band_lo <= low.accuracy <= low.band_hi
+    assert high.band_lo <= high.accuracy <= high.band_hi
+    assert (chart.band_level, chart.gate) == (0.9, None)
+    assert "1 of them outside" in chart.description
+
+
+def test_the_band_holds_nine_of_ten_groups_of_a_calibrated_feature() -> None:
+    inside: list[bool] = []
+    for seed in range(20):
+        table = labelled_days(np.random.default_rng(seed), user_sd=0.4)
+        chart = figure(TRIAGE, day_of(50), until(table, 50, HISTORY_DAYS), Params())
+        assert chart is not None
+        inside += [one.band_lo <= one.accuracy <= one.band_hi for one in chart.groups]
+    assert 0.86 < np.mean(inside) < 0.97
+
+
+def test_there_is_no_figure_of_few_labels() -> None:
+    assert figure(TRIAGE, day_of(20), EMPTY, Params()) is None
+    assert figure(TRIAGE, day_of(20), two_levels(0.6, 0.9, n=50), Params()) is None

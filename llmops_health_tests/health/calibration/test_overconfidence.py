@@ -10,7 +10,7 @@ import pytest
 
 from llmops_health.config import Feature
 from llmops_health.findings import Finding, Status
-from llmops_health.health.calibration.overconfidence import HISTORY_DAYS, Params, check
+from llmops_health.health.calibration.overconfidence import HISTORY_DAYS, Params, check, figure
 from llmops_health_tests.health.calibration.simulate import (
     EMPTY,
     day_of,
@@ -161,3 +161,30 @@ def test_a_sudden_fall_is_found_in_seven_days(users: int) -> None:
 def test_evidence_grows_with_the_gap() -> None:
     p_values = [judge(stated(400, wrong), 20)[0].p_value for wrong in (40, 50, 60, 80)]
     assert all(a is not None and b is not None and a > b for a, b in pairwise(p_values))
+
+
+def test_the_figure_shows_all_answers_or_the_one_that_alarms() -> None:
+    whole = figure(TRIAGE, day_of(20), stated(400, 100), Params())
+    assert whole is not None
+    assert whole.title == "Accuracy by stated confidence"
+    [group] = whole.groups
+    assert (group.confidence, group.accuracy) == pytest.approx((0.9, 0.75))
+    assert group.n == 400
+    assert group.accuracy < group.band_lo
+
+    one_of_ten = labelled_days(np.random.default_rng(4), fault_day=40, drop=0.5, only="sales")
+    known = until(one_of_ten, 55, HISTORY_DAYS)
+    alarms = {f.segment for f in check(TRIAGE, day_of(55), known, Params(max_gap=0.1))}
+    assert alarms == {"", "predicted_label = sales"}
+    part = figure(TRIAGE, day_of(55), known, Params(max_gap=0.1))
+    assert part is not None
+    assert part.title == "Accuracy by stated confidence where the answer is sales"
+    assert (
+        sum(one.n for one in part.groups)
+        < known.filter(pl.col("predicted_label") == "sales")["n"].sum()
+    )
+
+
+def test_there_is_no_figure_of_few_labels() -> None:
+    assert figure(TRIAGE, day_of(20), EMPTY, Params()) is None
+    assert figure(TRIAGE, day_of(20), stated(20, 2), Params()) is None

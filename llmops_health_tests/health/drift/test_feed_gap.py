@@ -10,9 +10,10 @@ import polars as pl
 import pytest
 
 from llmops_health.config import Feature
+from llmops_health.figures import ControlChart
 from llmops_health.findings import Finding, Status
 from llmops_health.health import History
-from llmops_health.health.drift.feed_gap import HISTORY_DAYS, Params, check
+from llmops_health.health.drift.feed_gap import HISTORY_DAYS, Params, check, figure
 
 FIRST_DAY = date(2026, 6, 1)  # a Monday
 TRIAGE = Feature(id="triage", kind="classifier")
@@ -312,3 +313,37 @@ def test_nineteen_of_twenty_gaps_are_found_on_their_day(
 ) -> None:
     found = (judge(log(100 + seed, empty=(empty,)), 50) for seed in range(20))
     assert sum(segment in {one.segment for one in findings} for findings in found) >= 19
+
+
+def drawn(hours: pl.DataFrame, at: int, nulls: pl.DataFrame = NO_NULLS) -> ControlChart | None:
+    day = FIRST_DAY + timedelta(days=at)
+    log_rows, null_rows, duplicate_rows = (
+        History(table).until(day, HISTORY_DAYS) for table in (hours, nulls, NO_DUPLICATES)
+    )
+    return figure(TRIAGE, day, log_rows, null_rows, duplicate_rows, Params())
+
+
+def test_the_figure_shows_a_missing_day_as_nought() -> None:
+    chart = drawn(log(1, empty=((50, 0, 24),)), 51)
+    assert chart is not None
+    assert chart.title == "Calls logged per day"
+    of_day = {one.day: one for one in chart.days}
+    missing, before = (of_day[FIRST_DAY + timedelta(days=at)] for at in (50, 43))
+    assert missing.value == 0
+    assert missing.usual_lo is not None
+    assert missing.usual_lo > 0
+    assert before.value is not None
+    assert before.value > 50
+    assert "No call is logged on 2026-07-21" in chart.description
+
+
+def test_the_figure_shows_a_lost_field() -> None:
+    chart = drawn(log(1), 60, nulls_of(0.6, 0.02, 55))
+    assert chart is not None
+    assert chart.title.startswith("Share of calls per day: ")
+    assert chart.title.endswith(" is null")
+    assert (chart.days[-1].value, chart.days[-20].value) == (0.6, 0.02)
+
+
+def test_there_is_no_figure_of_an_empty_log() -> None:
+    assert drawn(log(1).clear(), 60) is None

@@ -9,8 +9,9 @@ import polars as pl
 import pytest
 
 from llmops_health.config import Feature
+from llmops_health.figures import ControlChart
 from llmops_health.findings import Finding, Status
-from llmops_health.health.drift.input_drift import Params, check
+from llmops_health.health.drift.input_drift import Params, check, figure
 from llmops_health_tests.health.drift.simulate_fields import (
     FIRST_DAY,
     Fault,
@@ -203,3 +204,56 @@ def test_simulated_traffic_is_what_it_says() -> None:
     assert per_day.mean() == pytest.approx(150 * 1.2, rel=0.15)
     assert per_day[45] > 1.8 * per_day[44]
     assert FIRST_DAY.weekday() == 0
+
+
+def drawn(categories: pl.DataFrame) -> ControlChart | None:
+    return figure(FEATURE, DAY, categories, NO_HISTOGRAMS, NO_CELLS, Params())
+
+
+def test_the_figure_shows_the_value_that_grew() -> None:
+    chart = drawn(languages((40, 95, 5), (2, 80, 20)))
+    assert chart is not None
+    assert "input language: " in chart.title
+    assert chart.unit == "share"
+    assert (chart.days[-1].day, len(chart.days)) == (DAY, 42)
+    assert chart.judged_from == DAY - timedelta(days=1)
+    assert chart.reference == (DAY - timedelta(days=34), DAY - timedelta(days=7))
+    newest, quiet = chart.days[-1], chart.days[-10]
+    assert {newest.value, quiet.value} <= {0.8, 0.95, 0.2, 0.05}
+    assert newest.value is not None
+    assert newest.usual_lo is not None
+    assert newest.usual_hi is not None
+    assert newest.visible_lo is not None
+    assert newest.visible_hi is not None
+    assert not newest.usual_lo <= newest.value <= newest.usual_hi
+    assert not newest.visible_lo <= newest.value <= newest.visible_hi
+    assert quiet.value == quiet.usual
+    assert "in the last 2 days" in chart.description
+
+
+def test_there_is_no_figure_of_what_cannot_be_told() -> None:
+    assert drawn(languages((40, 1, 1))) is None
+    assert drawn(languages((5, 95, 5))) is None
+    assert drawn(languages((40, 95, 5)).clear()) is None
+
+
+def test_hostile_names_are_one_line_of_the_figure() -> None:
+    named = languages((40, 95, 5), (2, 80, 20)).with_columns(
+        value=pl.col("value").replace({"de": "<b>\n" + 200 * "x", "en": "<i>\n" + 200 * "y"})
+    )
+    chart = drawn(named)
+    assert chart is not None
+    assert "\n" not in chart.title
+    assert len(chart.title) < 80
+
+
+def test_the_figure_of_a_number_is_in_its_unit() -> None:
+    tables = make_tables(3)
+    histograms = tables.histograms.filter(pl.col("field") == "n_input_chars")
+    day = day_number(62)
+    chart = figure(FEATURE, day, tables.categories.clear(), histograms, NO_CELLS, Params())
+    assert chart is not None
+    assert (chart.title, chart.unit) == ("Typical input length per day", "characters")
+    # exp(5) is the median of the lengths.
+    values = [one.value for one in chart.days if one.value is not None]
+    assert sum(values) / len(values) == pytest.approx(148, rel=0.15)

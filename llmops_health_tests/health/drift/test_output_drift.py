@@ -10,7 +10,7 @@ import pytest
 
 from llmops_health.config import Feature
 from llmops_health.findings import Finding, Status
-from llmops_health.health.drift.output_drift import Params, check
+from llmops_health.health.drift.output_drift import Params, check, figure
 from llmops_health_tests.health.drift.simulate_fields import Fault, day_number, make_tables
 
 DRAFTS = Feature(id="triage", kind="generation")
@@ -206,3 +206,21 @@ def test_planted_faults_are_found_within_a_week(fault: Fault, status: Status) ->
         found = (next(iter(check(DRAFTS, d, *tables.of_day(d), Params()))) for d in days)
         n_found += any(f.status is status for f in found)
     assert n_found >= 19
+
+
+@pytest.mark.parametrize(
+    ("fault", "title"),
+    [
+        (Fault(refusals=0.2), "Share of calls per day: refusals"),
+        (Fault(longer=2.5), "Typical output "),
+    ],
+)
+def test_the_figure_shows_what_moved(fault: Fault, title: str) -> None:
+    day = day_number(58)
+    chart = figure(DRAFTS, day, *make_tables(5, fault).of_day(day), params=Params())
+    assert chart is not None
+    assert chart.title.startswith(title)
+    newest = chart.days[-1]
+    assert newest.value is not None
+    assert newest.usual_hi is not None
+    assert newest.value > newest.usual_hi

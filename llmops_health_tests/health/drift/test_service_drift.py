@@ -8,10 +8,11 @@ import duckdb
 import polars as pl
 import pytest
 
-from llmops_health.config import Feature
+from llmops_health.config import Feature, Slo
+from llmops_health.figures import ControlChart
 from llmops_health.findings import Finding, Status
 from llmops_health.health import History
-from llmops_health.health.drift.service_drift import HISTORY_DAYS, Params, check
+from llmops_health.health.drift.service_drift import HISTORY_DAYS, Params, check, figure
 from llmops_health_tests.health.drift.simulate_service import (
     FIRST_DAY,
     Fault,
@@ -198,3 +199,54 @@ def test_nineteen_of_twenty_faults_fail_within_a_week(fault: Fault) -> None:
         week = judge(service.calls(seed=100 + seed), range(51, 57))
         found += any("" in failed(findings) for findings in week.values())
     assert found >= 19
+
+
+def drawn(calls: pl.DataFrame, at: int, feature: Feature = TRIAGE) -> ControlChart:
+    day = FIRST_DAY + timedelta(days=at)
+    of_rates, of_latency = (
+        History(rows).until(day, HISTORY_DAYS) for rows in (rates(calls), latency_buckets(calls))
+    )
+    chart = figure(feature, day, of_rates, of_latency, Params())
+    assert chart is not None
+    assert chart.days[-1].day == day
+    return chart
+
+
+def test_a_quiet_service_shows_its_slowest_calls() -> None:
+    chart = drawn(Service(n_users=300).calls(seed=7), 56)
+    assert (chart.title, chart.unit) == ("95th percentile of latency per day", "ms")
+    assert chart.limit_label == "tolerated"
+    inside = [
+        one.usual_lo <= one.value <= one.usual_hi
+        for one in chart.days
+        if one.value is not None and one.usual_lo is not None and one.usual_hi is not None
+    ]
+    assert len(inside) > 50
+    assert sum(inside) / len(inside) > 0.85
+
+
+@pytest.mark.parametrize(
+    ("fault", "title"),
+    [
+        (Fault(starts=52, slower=2.0), "of latency per day"),
+        (Fault(starts=52, error_share=0.06), "Share of failed calls per day"),
+        (Fault(starts=52, dearer=3.0), "Mean cost per call, by day"),
+        (Fault(starts=55, volume=0.2), "Calls per day"),
+    ],
+)
+def test_the_figure_shows_the_measure_that_failed(fault: Fault, title: str) -> None:
+    chart = drawn(Service(n_users=300, fault=fault).calls(seed=7), 56)
+    assert title in chart.title
+    newest = chart.days[-1]
+    assert newest.value is not None
+    assert newest.usual_lo is not None
+    assert newest.usual_hi is not None
+    assert not newest.usual_lo <= newest.value <= newest.usual_hi
+    assert chart.limit is not None
+    assert (newest.value > chart.limit) is (title != "Calls per day")
+
+
+def test_a_broken_promise_is_the_line_to_show() -> None:
+    feature = TRIAGE.model_copy(update={"slo": Slo(p95_latency_ms=1500)})
+    chart = drawn(Service(n_users=300).calls(seed=7), 56, feature)
+    assert (chart.limit, chart.limit_label) == (1500, "promised")

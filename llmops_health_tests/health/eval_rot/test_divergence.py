@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
 import pytest
 
 from llmops_health.findings import Finding, Status
-from llmops_health.health.eval_rot.divergence import HISTORY_DAYS, Params, check
+from llmops_health.health.eval_rot.divergence import HISTORY_DAYS, Params, check, figure
 from llmops_health_tests.health.eval_rot.simulate import (
     FEATURE,
     ITEMS,
@@ -250,3 +250,38 @@ def test_a_fall_by_a_third_is_found(days_after: int, at_least: int) -> None:
         rated = ratings(rng, n_days, 13, 0.75 - fall)
         found += judge(weekly_runs(rng, n_days, per_week=0.004), rated).status is Status.FAIL
     assert found >= at_least
+
+
+def test_the_figure_shows_both_scores_and_the_windows_compared() -> None:
+    items, rated = four_runs(0.80, 0.85), thumbs(0.8, 0.6)
+    chart = figure(FEATURE, LAST, items, rated, Params())
+    finding = judge(items, rated)
+    assert chart is not None
+    # Runs are 40, 30, 12 and 5 days old, ratings 41 and 3.
+    assert [one.last for one in chart.evals] == [ago(age) for age in (35, 28, 7, 0)]
+    assert [one.estimate.value for one in chart.evals] == pytest.approx([0.80, 0.80, 0.85, 0.85])
+    assert [one.estimate.value for one in chart.satisfaction] == pytest.approx([0.8, 0.6])
+    assert chart.after == (ago(13), LAST)
+    assert chart.before is not None
+    assert chart.before[1] == ago(14)
+    assert chart.widened is not None
+    assert (chart.widened.value, chart.widened.lo) == (finding.value, finding.lo)
+    for one in (*chart.evals, *chart.satisfaction):
+        assert one.estimate.lo is not None
+        assert one.estimate.hi is not None
+        assert one.estimate.lo < one.estimate.hi
+        assert one.first == one.last - timedelta(days=6)
+
+
+def test_the_figure_weights_kinds_of_feedback_as_the_check_does() -> None:
+    many = thumbs(0.5, 0.5, name=None, n=30)
+    chart = figure(FEATURE, LAST, four_runs(), pl.concat([thumbs(0.8, 0.6), many]), Params())
+    assert chart is not None
+    # A quarter of the ratings are thumbs.
+    assert [one.estimate.value for one in chart.satisfaction] == pytest.approx([0.575, 0.525])
+
+
+def test_there_is_no_figure_of_too_little() -> None:
+    assert figure(FEATURE, LAST, NO_ITEMS, thumbs(0.8, 0.6), Params()) is None
+    assert figure(FEATURE, LAST, four_runs(), NO_RATINGS, Params()) is None
+    assert figure(FEATURE, LAST, four_runs(), thumbs(0.8, 0.6, n=1), Params()) is None

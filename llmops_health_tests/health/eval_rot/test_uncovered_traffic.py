@@ -8,8 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from llmops_health.figures import CoverageByTopic
 from llmops_health.findings import Finding, Status
-from llmops_health.health.eval_rot.uncovered_traffic import HISTORY_DAYS, Params, check
+from llmops_health.health.eval_rot.uncovered_traffic import HISTORY_DAYS, Params, check, figure
 from llmops_health_tests.health.eval_rot.simulate import (
     CASES,
     FEATURE,
@@ -244,3 +245,45 @@ def test_a_new_topic_is_found_within_a_week() -> None:
         inputs = traffic(rng, 43, 150, new_share=new, edge_share=edge)
         found.append(judge(inputs, cases(40), list(range(12))).status)
     assert found.count(Status.PASS) + found.count(Status.NOT_ENOUGH_DATA) <= 1
+
+
+def drawn(inputs: Traffic, of_suite: pl.DataFrame, cells: list[int]) -> CoverageByTopic | None:
+    text_cells, samples = (known_on(table, LAST, HISTORY_DAYS) for table in inputs)
+    suite = placed(of_suite, cells)
+    return figure(FEATURE, LAST, text_cells, samples, suite, NO_ITEMS, of_suite, Params())
+
+
+def test_the_figure_shows_the_topics_and_their_cases() -> None:
+    # Of a hundred inputs a day 50, 30 and 20 are in three topics, before in two.
+    inputs = shift([0] * 50 + [1] * 30 + [2] * 20, [0] * 60 + [1] * 40)
+    chart = drawn(inputs, cases(6), [0, 1])
+    assert chart is not None
+    assert [(one.name, one.n_cases, one.is_covered) for one in chart.topics] == [
+        ("topic 0", 3, True),
+        ("topic 1", 3, True),
+        ("topic 2", 0, False),
+    ]
+    assert [one.share for one in chart.topics] == pytest.approx([0.5, 0.3, 0.2])
+    before = [one.share_before for one in chart.topics]
+    assert before == pytest.approx([0.6, 0.4, 0.0], abs=1e-9)
+    assert all(one.lo < one.share < one.hi for one in chart.topics)
+    assert chart.covered.value == pytest.approx(0.8)
+    assert chart.rest is None
+
+
+def test_topics_without_cases_come_first_and_the_rest_is_one() -> None:
+    now = [cell for cell in range(20) for _ in range(5)]
+    chart = drawn(shift(now, now), cases(19), list(range(19)))
+    assert chart is not None
+    assert len(chart.topics) == 12
+    assert "topic 19" in {one.name for one in chart.topics}
+    assert chart.rest is not None
+    assert (chart.rest.name, chart.rest.n_cases) == ("8 more topics", 8)
+    assert chart.rest.is_covered
+    assert sum(one.share for one in (*chart.topics, chart.rest)) == pytest.approx(1)
+
+
+def test_there_is_no_figure_of_few_inputs_or_no_cases() -> None:
+    few = by_day({age: [0, 1] for age in range(35)})
+    assert drawn(few, cases(6), [0, 1]) is None
+    assert drawn(shift([0] * 100, [0] * 100), cases(0), [0]) is None

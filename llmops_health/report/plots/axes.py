@@ -1,0 +1,164 @@
+"""What surrounds the data: grid, axes of numbers and of days, and a key where words cannot be near.
+
+The quantity on the vertical axis is written above it, level, where it is read first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Literal
+
+from llmops_health.report.plots.canvas import WIDTH, Canvas, Place, Point, Shape
+from llmops_health.report.plots.lettering import shorten, width
+from llmops_health.report.plots.scales import Scale, Unit, day_ticks, is_known, nice_ticks
+
+LINE = 16.0  # from one line of text to the next
+_BASELINE = 11.0  # of the first line
+_TICK_ROOM = 26.0  # between labels of the vertical axis
+_SAMPLE = 16.0
+
+Sample = Literal["band", "season", "bar", "bar-open", "edge", "dot", "hollow"]
+KeyItem = tuple[Sample | tuple[Shape, str], str]
+"""A sample of a line, an area or a mark (a shape with its classes), and the word for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where data go: from `left` to `right` and, downwards, from `top` to `bottom`."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+    y: Scale
+    unit: Unit
+    step: float
+
+    def words(self, value: float) -> str:
+        """Write a value a digit finer than the axis does."""
+        return self.unit.write(value, self.step / 10)
+
+
+def head(canvas: Canvas, words: str, key: Sequence[KeyItem]) -> float:
+    """Write what the vertical axis shows and, beside or below it, the key; return where it ends."""
+    room = [_SAMPLE + width(word) + 10 for _, word in key]
+    # On the same line if there is room, else from the left of the next one.
+    beside = width(words) + 14 + sum(room) <= WIDTH
+    canvas.text(0, _BASELINE, shorten(words, WIDTH), "start", "p-soft")
+    x, y = (WIDTH - sum(room) + 10, _BASELINE) if beside else (0.0, _BASELINE + LINE)
+    for (sample, word), wide in zip(key, room, strict=True):
+        if x > 0 and x + wide - 10 > WIDTH + 1:
+            x, y = 0.0, y + LINE
+        _sample(canvas, sample, x, y - 4)
+        canvas.text(x + _SAMPLE, y, word, "start", "p-soft")
+        x += wide
+    return y + 15
+
+
+def _sample(canvas: Canvas, sample: Sample | tuple[Shape, str], x: float, y: float) -> None:
+    if isinstance(sample, tuple):
+        canvas.shapes([(x + 8, y)], *sample)
+    elif sample in {"band", "season", "bar", "bar-open"}:
+        canvas.rectangle(x, y - 4, x + 12, y + 4, f"p-{sample}")
+    elif sample == "hollow":
+        canvas.rings([(x + 8, y)])
+    elif sample == "dot":
+        canvas.dots([(x + 8, y)], "p-mark")
+    else:
+        canvas.line((x, y), (x + 12, y), f"p-{sample}")
+
+
+def frame(
+    canvas: Canvas,
+    range_: tuple[float, float],
+    unit: str,
+    *,
+    top: float,
+    bottom: float,
+    right: float,
+) -> Frame:
+    """Draw the vertical axis over at least a range, with a thin line at each tick."""
+    n = max(2, int((bottom - top) / _TICK_ROOM) + 1)
+    ticks = nice_ticks(*range_, n)
+    step = ticks[1] - ticks[0]
+    how = Unit.of(unit, max(abs(ticks[0]), abs(ticks[-1])))
+    names = [how.write(tick, step) for tick in ticks]
+    left = max(map(width, names)) + 6
+    y = Scale(ticks[0], ticks[-1], bottom, top)
+    for tick, name in zip(ticks, names, strict=True):
+        canvas.line((left, y(tick)), (right, y(tick)), "p-grid")
+        canvas.text(left - 6, y(tick) + 4, name, "end", "p-soft")
+    canvas.line((left, bottom), (right, bottom), "p-axis")
+    return Frame(left, top, right, bottom, y, how, step)
+
+
+def days_axis(canvas: Canvas, first: date, last: date, at: Frame, bottom: float) -> Scale:
+    """Draw the axis of days at `bottom`; its scale takes ordinals, and each day has a width."""
+    x = Scale(first.toordinal() - 0.5, last.toordinal() + 0.5, at.left, at.right)
+    for day, name in day_ticks(first, last, at.right - at.left):
+        place = x(day.toordinal())
+        canvas.line((place, bottom), (place, bottom + 4), "p-axis")
+        _below(canvas, place, bottom + 16, name)
+    return x
+
+
+def over_days(rows: Iterable[tuple[date, float | None]], at: Frame, x: Scale) -> list[Point | None]:
+    """Return a point per row, oldest first; None without a value and where days are left out."""
+    points: list[Point | None] = []
+    before: date | None = None
+    for day, value in rows:
+        if before is not None and day - before > timedelta(days=1):
+            points.append(None)
+        points.append((x(day.toordinal()), at.y(value)) if is_known(value) else None)
+        before = day
+    return points
+
+
+def window(
+    canvas: Canvas, days: tuple[date, date], words: str, at: Frame, x: Scale, look: str = "p-window"
+) -> None:
+    """Shade the days of a window from above the frame on, and name it there."""
+    left, right = (x(day.toordinal() + off) for day, off in zip(days, (-0.5, 0.5), strict=True))
+    canvas.rectangle(left, at.top - LINE, right, at.bottom, look)
+    level = at.top - 4
+    places: list[Place] = [
+        ((left + right) / 2, level, "middle"),
+        (right - 2, level, "end"),
+        (left + 2, level, "start"),
+        (left - 4, level, "end"),
+        (right + 4, level, "start"),
+    ]
+    canvas.label(places, words, "p-soft")
+
+
+def numbers_axis(
+    canvas: Canvas, range_: tuple[float, float], unit: str, words: str, at: Frame
+) -> Scale:
+    """Draw a horizontal axis of numbers below the frame, with its quantity below the labels."""
+    lo, hi = range_
+    n = 8
+    while True:
+        ticks = [tick for tick in nice_ticks(lo, hi, n) if lo - 1e-9 <= tick <= hi + 1e-9]
+        how, step = Unit.of(unit, hi), ticks[1] - ticks[0] if len(ticks) > 1 else hi - lo
+        names = [how.write(tick, step) for tick in ticks]
+        if n == 2 or (max(map(width, names)) + 12) * len(names) <= at.right - at.left:
+            break
+        n -= 1
+    x = Scale(lo, hi, at.left, at.right)
+    for tick, name in zip(ticks, names, strict=True):
+        canvas.line((x(tick), at.bottom), (x(tick), at.bottom + 4), "p-axis")
+        _below(canvas, x(tick), at.bottom + 16, name)
+    canvas.text((at.left + at.right) / 2, at.bottom + 31, words, "middle", "p-soft")
+    return x
+
+
+def _below(canvas: Canvas, x: float, y: float, name: str) -> None:
+    half = width(name) / 2
+    canvas.text(min(max(x, half), WIDTH - half), y, name, "middle", "p-soft")
+
+
+def nothing(canvas: Canvas, at: Frame, words: str) -> None:
+    """Say in the middle of the frame why it is empty."""
+    canvas.text((at.left + at.right) / 2, (at.top + at.bottom) / 2, words, "middle", "p-soft")

@@ -1,0 +1,161 @@
+"""Drawing a `ControlChart`: a measure per day over the range that its past leads to expect."""
+
+from __future__ import annotations
+
+from llmops_health.figures import ControlChart, ControlDay
+from llmops_health.report.plots import axes
+from llmops_health.report.plots.axes import Frame, KeyItem
+from llmops_health.report.plots.canvas import WIDTH, Anchor, Canvas, Place, Point
+from llmops_health.report.plots.lettering import shorten, width
+from llmops_health.report.plots.scales import Scale, Unit, domain, is_known, known
+
+HEIGHT = 250.0
+
+_SATURDAY = 5
+_DENSE = 3.0  # units per day below which days within their limits are only a line
+_CROWDED = 8.0
+_LIMIT_ROOM = 150.0
+
+
+def draw(figure: ControlChart) -> Canvas:
+    """Draw the figure."""
+    canvas = Canvas(HEIGHT)
+    days = sorted(figure.days, key=lambda one: one.day)
+    unit = Unit.of(figure.unit, max(map(abs, known(one.value for one in days)), default=0.0))
+    what = ", ".join(part for part in (figure.measure, unit.words) if part)
+    top = axes.head(canvas, what, _key(days)) + axes.LINE - 4
+    newest = next((one for one in reversed(days) if is_known(one.value)), None)
+    ending = unit.read(newest.value) if newest and newest.value is not None else ""
+    at = axes.frame(
+        canvas,
+        _range(figure, days),
+        figure.unit,
+        top=top,
+        bottom=HEIGHT - 22,
+        right=WIDTH - (width(ending) + 8 if ending else 4),
+    )
+    if not days:
+        axes.nothing(canvas, at, "No day to show.")
+        return canvas
+    x = axes.days_axis(canvas, days[0].day, days[-1].day, at, at.bottom)
+    _windows(canvas, figure, days, at, x)
+    _season(canvas, days, at, x)
+    canvas.polyline(axes.over_days(((one.day, one.value) for one in days), at, x), "p-line p-thin")
+    _marks(canvas, days, at, x)
+    if newest and newest.value is not None:
+        place = (x(newest.day.toordinal()) + 7, at.y(newest.value) + 4)
+        canvas.label([(*place, "start")], ending, "p-strong")
+    _limit(canvas, figure, at)
+    if not newest:
+        axes.nothing(canvas, at, "No day has a value.")
+    return canvas
+
+
+def _range(figure: ControlChart, days: list[ControlDay]) -> tuple[float, float]:
+    values = known([number for one in days for number in (one.value, one.usual)])
+    ends = known(
+        number
+        for one in days
+        for number in (one.usual_lo, one.usual_hi, one.visible_lo, one.visible_hi)
+    )
+    floor_at = 0.0 if min([*values, *ends], default=0) >= 0 else None
+    ceiling_at = 1.0 if figure.unit == "share" and max([*values, *ends], default=1) <= 1 else None
+    lo, hi = domain(values, ends, floor_at=floor_at, ceiling_at=ceiling_at)
+    limit = figure.limit
+    # A limit that is far away is told, not shown: it would flatten what the days did.
+    if is_known(limit) and lo - (hi - lo) <= limit <= hi + (hi - lo):
+        return min(lo, limit), max(hi, limit)
+    return lo, hi
+
+
+def _is_outside(one: ControlDay) -> bool:
+    if not is_known(one.value):
+        return False
+    below = is_known(one.usual_lo) and one.value < one.usual_lo
+    return below or (is_known(one.usual_hi) and one.value > one.usual_hi)
+
+
+def _is_weekend(one: ControlDay) -> bool:
+    return one.day.weekday() >= _SATURDAY
+
+
+def _key(days: list[ControlDay]) -> list[KeyItem]:
+    shown = [one for one in days if is_known(one.value)]
+    within = [one for one in shown if not _is_outside(one)]
+    items: list[KeyItem] = []
+    if any(not _is_weekend(one) for one in within):
+        items.append(("dot", "day"))
+    if any(map(_is_weekend, within)):
+        items.append(("hollow", "weekend"))
+    if any(map(_is_outside, shown)):
+        items.append((("diamond", "p-fill-other"), "unusual"))
+    if any(is_known(one.usual_lo) and is_known(one.usual_hi) for one in days):
+        items.append(("season", "usual range"))
+    if any(is_known(one.visible_lo) and is_known(one.visible_hi) for one in days):
+        items.append(("edge", "least visible change"))
+    return items
+
+
+def _windows(
+    canvas: Canvas, figure: ControlChart, days: list[ControlDay], at: Frame, x: Scale
+) -> None:
+    first, last = days[0].day, days[-1].day
+    if first <= figure.judged_from <= last:
+        axes.window(canvas, (figure.judged_from, last), "judged", at, x)
+    if figure.reference and figure.reference[0] <= last and figure.reference[1] >= first:
+        start, stop = max(figure.reference[0], first), min(figure.reference[1], last)
+        left, right = x(start.toordinal() - 0.5), x(stop.toordinal() + 0.5)
+        level = at.top - axes.LINE
+        canvas.path(f"M{left:.1f} {level + 4:.1f}v-4H{right:.1f}v4", "p-axis")
+        places: list[Place] = [
+            ((left + right) / 2, at.top - 4, "middle"),
+            (left, at.top - 4, "start"),
+            (right, at.top - 4, "end"),
+        ]
+        canvas.label(places, "compared with", "p-soft")
+
+
+def _season(canvas: Canvas, days: list[ControlDay], at: Frame, x: Scale) -> None:
+    usual, lo, hi, visible_lo, visible_hi = (
+        axes.over_days(((one.day, getattr(one, name)) for one in days), at, x)
+        for name in ("usual", "usual_lo", "usual_hi", "visible_lo", "visible_hi")
+    )
+    half = (x(1.0 + x.lo) - x(x.lo)) / 2
+    canvas.stepped_area(hi, lo, half, "p-season")
+    canvas.steps(usual, half, "p-axis p-thin")
+    for edge in (visible_lo, visible_hi):
+        canvas.steps(edge, half, "p-edge")
+
+
+def _marks(canvas: Canvas, days: list[ControlDay], at: Frame, x: Scale) -> None:
+    per_day = (at.right - at.left) / (days[-1].day.toordinal() - days[0].day.toordinal() + 1)
+    plain: list[Point] = []
+    weekend: list[Point] = []
+    outside: list[Point] = []
+    for one in days:
+        if is_known(one.value):
+            kind = outside if _is_outside(one) else weekend if _is_weekend(one) else plain
+            kind.append((x(one.day.toordinal()), at.y(one.value)))
+    if per_day >= _DENSE:
+        canvas.dots(plain, "p-mark p-small" if per_day < _CROWDED else "p-mark")
+        canvas.rings(weekend)
+    canvas.shapes(outside, "diamond", "p-fill-other", small=per_day < _CROWDED)
+
+
+def _limit(canvas: Canvas, figure: ControlChart, at: Frame) -> None:
+    limit = figure.limit
+    if not is_known(limit):
+        return
+    words = f"{figure.limit_label or 'limit'} {at.unit.read(limit)}"
+    is_shown = at.y.lo <= limit <= at.y.hi
+    level = at.y(limit)
+    if is_shown:
+        canvas.line((at.left, level), (at.right, level), "p-limit")
+    else:
+        arrow = "\N{UPWARDS ARROW}" if limit > at.y.hi else "\N{DOWNWARDS ARROW}"
+        words = f"{words} {arrow}"
+    sides: tuple[tuple[float, Anchor], ...] = ((at.left + 4, "start"), (at.right - 4, "end"))
+    places: list[Place] = [
+        (place, level + off, anchor) for off in (-5, 14) for place, anchor in sides
+    ]
+    canvas.label(places, shorten(words, at.right - at.left - 8), "p-soft")
