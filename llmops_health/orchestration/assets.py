@@ -341,7 +341,7 @@ def weekly() -> dg.AssetsDefinition:
     ]
 
     @dg.multi_asset(
-        name="weekly",
+        name="extras",
         specs=specs,
         can_subset=True,
         partitions_def=DAYS,

@@ -174,10 +174,19 @@ def _evaluations(
             description=description,
             metadata={
                 **{name: dg.MetadataValue.text(said) for name, said in metadata.items()},
+                **_values(by_day.get(one_day)),
                 **(shown if one_day == all_days[-1] else {}),
             },
             partition=one_day.isoformat(),
         )
+
+
+def _values(findings: pl.DataFrame | None) -> dict[str, float | int]:
+    """Return one day's values and limits, which Dagster draws on the check's own page."""
+    if findings is None:
+        return {}
+    shown = numbers(findings)
+    return {name: x for name, x in shown.items() if name.endswith((" value", " threshold"))}
 
 
 def outcome(

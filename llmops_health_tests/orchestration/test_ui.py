@@ -6,7 +6,6 @@ Pictures go to the folder of LLMOPS_HEALTH_PICTURES, for people to look at.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import socket
 import subprocess
@@ -21,6 +20,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, 
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 PATIENCE_MS = 60_000
+expect.set_options(timeout=PATIENCE_MS)
 
 pytestmark = [
     pytest.mark.slow,
@@ -38,7 +38,11 @@ def server(demo: Path) -> Iterator[str]:
     environment = {k: v for k, v in os.environ.items() if k != "DAGSTER_HOME"}
     command = ["-m", "llmops_health", "ui", "--read-only", "--port", str(port), "-c", str(demo)]
     with subprocess.Popen(
-        [sys.executable, *command], env=environment, stdout=subprocess.PIPE, start_new_session=True
+        [sys.executable, *command],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     ) as process:
         url = f"http://127.0.0.1:{port}"
         try:
@@ -114,16 +118,19 @@ def test_a_checks_asset_says_what_it_is_and_shows_its_picture(page: Page) -> Non
         "/assets/health__calibration__miscalibration?view=checks", wait_until="domcontentloaded"
     )
     expect(page.get_by_text("healthy", exact=True).first).to_be_visible()
+    keep(page, "checks")
+    page.get_by_role("row").filter(has_text="support-intents plot").get_by_text("Show").click()
     picture = page.locator("img[src^='data:image/svg+xml']").first
     expect(picture).to_be_visible()
     assert picture.evaluate("one => one.naturalWidth") > 100
-    keep(page, "checks")
+    keep(page, "plot")
 
 
 def test_the_range_that_was_judged_is_a_run_like_any_other(page: Page) -> None:
     page.goto("/runs", wait_until="domcontentloaded")
-    row = page.get_by_role("row").filter(has_text="health_of_days")
-    expect(row.get_by_text(re.compile("Success")).first).to_be_visible()
+    for job in ("ingest", "health_of_days", "power_cards"):
+        expect(page.get_by_role("link", name=job, exact=True).first).to_be_visible()
+    expect(page.get_by_text("Success", exact=True).first).to_be_visible()
     keep(page, "runs")
 
 

@@ -36,6 +36,7 @@ __all__ = ["STYLE", "data_uri", "standalone", "svg"]
 _MARGIN = 10.0
 _TITLE_LINE = 16.0
 _TITLE_LINES = 2
+_TITLE_GAP = 6.0
 
 
 def svg(figure: Figure) -> str:
@@ -52,11 +53,11 @@ def standalone(figure: Figure) -> str:
     """Return the picture as a file of its own: titled, light, on its own paper."""
     canvas = _canvas(figure)
     lines = wrap(figure.title, WIDTH, _TITLE_LINES)
-    above = _MARGIN + _TITLE_LINE * len(lines)
+    above = _MARGIN + _TITLE_LINE * len(lines) + _TITLE_GAP
     left, top = coordinate(-_MARGIN), coordinate(-above)
     wide, high = coordinate(WIDTH + 2 * _MARGIN), coordinate(above + canvas.height + _MARGIN)
     title = "".join(
-        f'<text class="p-strong" x="0" y="{coordinate(12 + _TITLE_LINE * at - above)}">'
+        f'<text class="p-strong" x="0" y="{coordinate(_MARGIN - 4 + _TITLE_LINE * at - above)}">'
         f"{escape(line)}</text>"
         for at, line in enumerate(lines, start=1)
     )
