@@ -91,24 +91,35 @@ def sha256_column(text_column: str) -> str:
 
 
 def derived_columns(table: Table) -> dict[str, tuple[str, str]]:
-    """Columns computed from text while it is in hand: name -> (type, SQL over the raw columns)."""
+    """Columns computed from text while it is in hand: name -> (type, SQL).
+
+    The SQL speaks of the raw columns, and of the `starts` of the texts.
+    """
     if table.name != "calls":
         return {}
     return {
         "n_input_chars": ("bigint", "length(input_text)"),
         "n_output_chars": ("bigint", "length(output_text)"),
-        "input_language": ("varchar", "text_language(input_text)"),
-        "output_language": ("varchar", "text_language(output_text)"),
+        "input_language": ("varchar", "start_language(input_start)"),
+        "output_language": ("varchar", "start_language(output_start)"),
         "output_format": ("varchar", "output_format(output_text)"),
-        "is_refusal": ("boolean", "is_refusal(output_text)"),
+        "is_refusal": ("boolean", "start_is_refusal(output_start)"),
         "n_hedges": ("bigint", "n_hedges(output_text)"),
         "prompt_key": ("bigint", _PROMPT_KEY),
     }
 
 
+def starts(table: Table) -> dict[str, str]:
+    """Return SQL of the beginnings of texts that tell language and refusal, each cut once."""
+    if table.name != "calls":
+        return {}
+    return {"input_start": "head(input_text, 200)", "output_start": "head(output_text, 200)"}
+
+
 _PROMPT_KEY = (
-    "case when input_text is not null then text_key(concat_ws(chr(31), input_text,"
-    " coalesce(system_text, ''), coalesce(prompt_name, ''))) end"
+    "case when input_text is not null then (text_key(input_text)"
+    " + 2 * text_key(coalesce(system_text, '')) + 4 * text_key(coalesce(prompt_name, '')))"
+    " & 1152921504606846975 end"
 )
 
 

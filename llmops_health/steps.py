@@ -78,7 +78,7 @@ def embed_texts(warehouse: Warehouse, day: Day) -> dict[str, int]:
             [day.first, day.last],
         ).fetchone()
         first = day.first - timedelta(CODEBOOK_DAYS) if waiting and waiting[0] else day.first
-        texts_at_hand(connection, warehouse, first, day.last)
+        texts_at_hand(connection, warehouse, first, day.last, only_samples=True)
         samples = frame(
             connection,
             "select samples.*, texts.text from summary__text_samples as samples"
@@ -141,7 +141,8 @@ def pick_cases(config: Config, warehouse: Warehouse, day: Day) -> dict[str, int]
     retire: list[pl.DataFrame] = []
     watched = judge.features(config, warehouse)
     with warehouse.read() as connection:
-        texts_at_hand(connection, warehouse, day.last - timedelta(TEXT_DAYS), day.last)
+        first = day.last - timedelta(TEXT_DAYS)
+        texts_at_hand(connection, warehouse, first, day.last, only_samples=True)
         for feature in watched:
             given = {"feature_id": feature.id, "day": day.last}
             new = _frames(connection, candidates.REFRESH_SQL, given)
@@ -205,16 +206,33 @@ def export_refresh(config: Config, feature_id: str) -> tuple[Path, int]:
 
 
 def texts_at_hand(
-    connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, first: date, last: date
+    connection: duckdb.DuckDBPyConnection,
+    warehouse: Warehouse,
+    first: date,
+    last: date,
+    *,
+    only_samples: bool = False,
 ) -> None:
-    """Give a connection `core__contents` of some days and of eval cases, each text once."""
+    """Give a connection `core__contents` of some days and of eval cases, each text once.
+
+    With `only_samples`, of the calls the sampled inputs alone, which are few of a large day's.
+    """
     connection.execute(contents.view_sql(warehouse).replace("view core", "temp view all", 1))
+    given: dict[str, object] = {"first": first.isoformat(), "last": last.isoformat()}
+    sampled = ""
+    if only_samples:
+        sampled = (
+            " and sha256 in (select input_sha256 from summary__text_samples"
+            " where day between $first_day and $last_day"
+            " union all select input_sha256 from core__eval_cases)"
+        )
+        given |= {"first_day": first, "last_day": last}
     connection.execute(
         "create temp table core__contents as"
         " select sha256, any_value(text) as text from all__contents"
         " where table_name = 'eval_cases'"
-        " or (table_name = 'calls' and day between $first and $last) group by sha256",
-        {"first": first.isoformat(), "last": last.isoformat()},
+        f" or (table_name = 'calls' and day between $first and $last{sampled}) group by sha256",
+        given,
     )
 
 

@@ -100,11 +100,13 @@ def test_the_nightly_job_waits_for_nothing_weekly() -> None:
 
 
 def test_the_weekly_schedule_comes_after_the_nightly_one() -> None:
-    schedule = jobs.weekly_schedule("15 2 * * *")
-    assert schedule.cron_schedule == "15 4 * * 0"
     assert jobs.weekly_schedule("0 23 * * *").cron_schedule == "0 1 * * 0"
     assert jobs.weekly_schedule("*/5 * * * *").cron_schedule == "15 4 * * 0"
+    schedule = build().resolve_schedule_def("weekly_schedule")
+    assert schedule.cron_schedule == "15 4 * * 0"
     sunday = datetime(2026, 11, 22, 4, 15, tzinfo=UTC)
-    tick = schedule.evaluate_tick(dg.build_schedule_context(scheduled_execution_time=sunday))
-    [request] = tick.run_requests or []
+    context = dg.build_schedule_context(
+        scheduled_execution_time=sunday, repository_def=build().get_repository_def()
+    )
+    [request] = schedule.evaluate_tick(context).run_requests or []
     assert request.partition_key == "2026-11-21"

@@ -140,18 +140,18 @@ create or replace macro latin_language(t) as
         length(t) // 50 * 8 + 7
     ) % 8 + 1];
 
--- the same for the first 256 characters of an ASCII text, with two counts instead of seven wherever
--- no language but English can win: where words of all the others together are too few.
-create or replace macro ascii_language(t) as
+-- the same for the beginning of an ASCII text, with two counts instead of seven wherever no
+-- language but English can win: where words of all the others together are too few.
+create or replace macro ascii_language(s) as
     list_transform(
         [[
-            len(regexp_extract_all(head(t, 256), word_start() || '(?:' || words_en() || ')\b')),
+            len(regexp_extract_all(s, word_start() || '(?:' || words_en() || ')\b')),
             len(regexp_extract_all(
-                head(t, 256),
+                s,
                 word_start() || '(?:' || words_nl() || '|' || words_it() || '|' || words_pt()
                 || '|' || words_es() || '|' || words_fr() || '|' || words_de() || ')\b'
             )),
-            least(strlen(t), 256) // 50
+            strlen(s) // 50
         ]],
         lambda n: case
             when n[2] > n[1] and n[2] > n[3] then null
@@ -160,50 +160,76 @@ create or replace macro ascii_language(t) as
         end
     )[1];
 
--- words that only English writes, as a pattern
-create or replace macro english_words() as
+-- words that mark one of the frequent languages, as patterns
+create or replace macro only_en() as
     ' (?:the|and|to|this|that|you|with|from|have|your|for|are|please|can|what|how|which|should) ';
+create or replace macro only_de() as
+    ' (?:und|der|das|ist|nicht|ich|ein|eine|einen|mit|auf|für|wir|sie|von|zu|den|dem|bitte|sind'
+    || '|auch|wird|werden|haben|oder|wenn) ';
+create or replace macro only_fr() as
+    ' (?:les|des|est|une|et|dans|pour|vous|je|pas|avec|sur|ce|il|nous|mon|votre|sont|aux|du|cette) ';
+create or replace macro thrice(p) as p || '(?s:.*)' || p || '(?s:.*)' || p;
 
--- ISO 639-1 code of the language of the first 256 characters, or 'und'; null for no text.
--- The script is looked at only where bytes outnumber characters by a fifth, and stop words are
--- counted only where three English ones do not come, or not alone.
-create or replace macro text_language(t) as
+-- language of the beginning of a text where function words leave no doubt, else null: three of one
+-- language, and none of the words that mark the others. Twenty times as fast as counting them all.
+create or replace macro sure_language(s) as
     case
-        when t is null or t = '' then null
-        else coalesce(
-            case
-                when strlen(t) > length(t)
-                    then case
-                        when strlen(head(t, 256)) * 5 > length(head(t, 256)) * 6
-                            then script_language(head(t, 256))
-                    end
-            end,
-            case
+        when regexp_matches(s, thrice(only_en()))
+            then case
                 when
-                    regexp_matches(
-                        head(t, 256),
-                        english_words() || '(?s:.*)'
-                        || english_words() || '(?s:.*)' || english_words()
-                    )
-                    and not regexp_matches(
-                        head(t, 256),
+                    not regexp_matches(
+                        s,
                         ' (?:und|der|das|ist|nicht|ich|le|les|et|est|une|que|el|los|las|una|por'
                         || '|para'
                         || '|não|uma|com|di|che|il|non|het|een|van|niet) '
                     )
                     then 'en'
-            end,
-            case when strlen(t) = length(t) then ascii_language(t) end,
-            latin_language(head(t, 256))
+            end
+        when regexp_matches(s, thrice(only_de()))
+            then case
+                when
+                    not regexp_matches(
+                        s,
+                        ' (?:the|and|of|le|les|et|est|une|que|el|los|las|una|por|para'
+                        || '|não|uma|com|di|che|il|non|het|een|van|niet|ik) '
+                    )
+                    then 'de'
+            end
+        when regexp_matches(s, thrice(only_fr()))
+            then case
+                when
+                    not regexp_matches(
+                        s,
+                        ' (?:the|and|of|und|der|das|ist|nicht|ich|el|los|una|por|para|del|di|che'
+                        || '|não|uma|com|non|het|een|van|niet|è) '
+                    )
+                    then 'fr'
+            end
+    end;
+
+-- ISO 639-1 code of the language of the beginning of a text, or 'und'; null for no text.
+-- The script is looked at only where bytes outnumber characters by a fifth, and stop words are
+-- counted only where none of the frequent languages is sure.
+create or replace macro start_language(s) as
+    case
+        when s is null or s = '' then null
+        else coalesce(
+            case when strlen(s) * 5 > length(s) * 6 then script_language(s) end,
+            sure_language(s),
+            case when strlen(s) = length(s) then ascii_language(s) end,
+            latin_language(s)
         )
     end;
 
--- does a text open (300 characters) with an assistant's refusal?
+-- the same for a whole text: its first 200 characters tell
+create or replace macro text_language(t) as start_language(head(t, 200));
+
+-- is there an assistant's refusal in the beginning of a text?
 -- Why verbs follow the negation: "I can't wait", "I cannot recommend it enough" and "I can't help
 -- but notice" are no refusals, and "As an AI engineer, you" is no assistant.
-create or replace macro is_refusal(t) as
+create or replace macro start_is_refusal(s) as
     regexp_matches(
-        head(t, 300),
+        s,
         '(?i)(?:'
         || '(?:^|[^"“”‘\w])i (?:really |simply |just |still |also )?(?:can(?:no|[''’])?t|can not'
         || '|won[''’]t|will not|am not able to|am unable to|won[''’]t be able to'
@@ -262,6 +288,9 @@ create or replace macro is_refusal(t) as
         || ')'
     );
 
+-- does a text open with an assistant's refusal, in its first 200 characters?
+create or replace macro is_refusal(t) as start_is_refusal(head(t, 200));
+
 -- the hedging expressions of English, German, French and Spanish, as the inside of a pattern
 create or replace macro hedging_pattern() as
     '(?i:i (?:think|believe|guess|suppose|suspect|assume)'
@@ -273,13 +302,9 @@ create or replace macro hedging_pattern() as
     || '|quizás?|tal vez|probablemente|posiblemente|creo que|parece que)\b';
 
 -- number of hedging expressions in the first 2,000 characters: at the start, of a line, or after a
--- space. Why three counts: each pattern has a literal first character or an anchor.
+-- space
 create or replace macro n_hedges(t) as
-    (
-        len(regexp_extract_all(head(t, 2000), ' ' || hedging_pattern()))
-        + len(regexp_extract_all(head(t, 2000), '\n' || hedging_pattern()))
-        + regexp_matches(t, '^' || hedging_pattern())::int
-    )::int;
+    len(regexp_extract_all(head(t, 2000), '(?:^|[ \n])' || hedging_pattern()))::int;
 
 -- is a text JSON as its standard has it? The parser lets a comma before a closing bracket pass.
 create or replace macro is_json(t) as

@@ -7,7 +7,8 @@ as a whole becomes a reject of row 0.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,9 +20,9 @@ from llmops_health.ingest import enter, persons, quarantine, readers, statement
 from llmops_health.ingest.coerce import literal
 from llmops_health.ingest.enter import FileReport
 from llmops_health.ingest.expressions import ExpressionError
-from llmops_health.ingest.files import Found, State
+from llmops_health.ingest.files import Found, State, sha256_of
 from llmops_health.ingest.quarantine import Reject
-from llmops_health.storage import contents
+from llmops_health.storage import staging
 from llmops_health.storage.warehouse import Warehouse, memory
 
 UNREADABLE = (
@@ -48,6 +49,8 @@ class Batch:
     mapping: str
     warehouse: Warehouse
     file_ids: Iterator[int]
+    hashing: Executor
+    digests: dict[Path, Future[str]] = field(default_factory=dict)
     read_as: dict[Path, Path] = field(default_factory=dict)
     wrong: dict[Path, str] = field(default_factory=dict)
 
@@ -78,6 +81,12 @@ class Batch:
         for file in group:
             self._without_mark(file)
         ids = self._ids(group)
+        # Beside the reading: it waits for the disk, and for one core at the end.
+        self.digests |= {
+            file.path: self.hashing.submit(sha256_of, file.path, file.n_bytes)
+            for file in group
+            if file.sha256 is None and file.path not in self.digests
+        }
         self._refuse_cut_streams(group)
         readable = [f for f in group if not self._is_blank(f)]
         if not readable:
@@ -93,13 +102,7 @@ class Batch:
                 self.config.privacy.content,
                 where=self.source.where,
             )
-            staged = contents.stage(
-                connection,
-                self.warehouse,
-                made,
-                uuid.uuid4().hex[:12],
-                is_one_file=len(readable) == 1,
-            )
+            staged = staging.stage(connection, self.warehouse, made, uuid.uuid4().hex[:12])
             rejects = self._rejects(connection, readable, ids, staged)
         finally:
             connection.close()
@@ -119,17 +122,14 @@ class Batch:
         connection: duckdb.DuckDBPyConnection,
         group: list[Found],
         ids: dict[Path, int],
-        staged: contents.Staged,
+        staged: staging.Staged,
     ) -> dict[Path, list[Reject]]:
-        faulty = connection.execute(
-            f"select distinct file_id from {staged.rows()} where fault is not null"
-        ).fetchall()
         rejects: dict[Path, list[Reject]] = {}
         for file in group:
             path = self._read_path(file)
             refused = self._unsplit_rows(connection, path) if self.source.format == "csv" else []
-            if (ids[file.path],) in faulty:
-                refused += self._refused_rows(connection, path, refused)
+            if faults := staged.faults.get(ids[file.path]):
+                refused += self._refused_rows(connection, path, refused, faults)
             rejects[file.path] = sorted(refused, key=lambda reject: reject.row_number)
         return rejects
 
@@ -146,24 +146,15 @@ class Batch:
         ]
 
     def _refused_rows(
-        self, connection: duckdb.DuckDBPyConnection, path: Path, unsplit: list[Reject]
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        path: Path,
+        unsplit: list[Reject],
+        faults: Sequence[tuple[int, str]],
     ) -> list[Reject]:
-        # Rows come in the order of the file only where DuckDB is told to keep it.
-        connection.execute("set preserve_insertion_order = true")
-        numbered = statement.build(
-            connection,
-            self.table,
-            {path: 0},
-            self.source.format,
-            self.source.columns,
-            "none",
-            where=self.source.where,
-            numbered=True,
-        )
-        rows = connection.execute(
-            f"select {readers.ROW_NUMBER}, fault from ({numbered.select})"
-            f" where fault is not null order by {readers.ROW_NUMBER}"
-        ).fetchall()
+        # People's expressions may join, and their condition leaves rows out: neither keeps places.
+        is_in_place = self.source.where is None and not self.source.columns
+        rows = faults if is_in_place else self._numbered(connection, path, faults)
         match self.source.format:
             case "jsonl":
                 return quarantine.locate_lines(path, rows)
@@ -174,17 +165,43 @@ class Batch:
             case _:
                 return [quarantine.from_fault(number + 1, fault) for number, fault in rows]
 
+    def _numbered(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        path: Path,
+        faults: Sequence[tuple[int, str]],
+    ) -> list[tuple[int, str]]:
+        """Read a file again, only what is wrong in it, and number its rows before all else."""
+        wrong = {fault.split(staging.FAULT_SEPARATOR)[0] for _, fault in faults}
+        numbered = statement.build(
+            connection,
+            self.table,
+            {path: 0},
+            self.source.format,
+            self.source.columns,
+            "none",
+            where=self.source.where,
+            numbered=True,
+            # A CSV row that cannot be split may show it in a column that is not read.
+            judged=None if self.source.format == "csv" else wrong,
+        )
+        return connection.execute(
+            f"select {readers.ROW_NUMBER}, fault from ({numbered.select})"
+            f" where fault is not null order by {readers.ROW_NUMBER}"
+        ).fetchall()
+
     def _enter(
         self,
         group: list[Found],
         ids: dict[Path, int],
-        staged: contents.Staged | None,
+        staged: staging.Staged | None,
         rejects: dict[Path, list[Reject]],
     ) -> list[FileReport]:
         for file in group:
             if wrong := self.wrong.pop(file.path, None):
                 rejects.setdefault(file.path, []).append(Reject(0, "", "", wrong))
-        entry = enter.Entry(self.table, group, ids, rejects, self.mapping)
+        digests = {file.path: file.sha256 or self.digests[file.path].result() for file in group}
+        entry = enter.Entry(self.table, group, ids, rejects, self.mapping, digests)
         return enter.enter(self.warehouse, entry, staged)
 
     def _is_blank(self, file: Found) -> bool:
@@ -228,5 +245,8 @@ def guard(connection: duckdb.DuckDBPyConnection, key: bytes) -> None:
     """Set what reading files needs: a bound on memory, expressions kept apart, `person(id)`."""
     persons.install(connection, key)
     connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
-    # It would take a cast that two expressions share out of the TRY that guards each.
-    connection.execute("set disabled_optimizers = 'common_subexpressions'")
+    # The first would take a cast that two expressions share out of the TRY that guards each; the
+    # second makes a join of a list of words, after which rows come in no order.
+    connection.execute("set disabled_optimizers = 'common_subexpressions,in_clause'")
+    # Refused rows are named by their place in the file.
+    connection.execute("set preserve_insertion_order = true")

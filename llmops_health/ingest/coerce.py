@@ -8,15 +8,15 @@ broken becomes the row's fault: column, reason and shortened value. Nothing here
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from llmops_health.contract import Column, Kind, Table
+from llmops_health.storage.staging import FAULT_SEPARATOR
 
 MAX_ROW_BYTES = 8 * 1024 * 1024
 FIRST_DAY = "2020-01-01"
 LAST_DAY = "2100-01-01"
-FAULT_SEPARATOR = "\x1f"
 _SHOWN = 120
 _KEY_LIMIT = 512
 _WORD_LIMIT = 65_536
@@ -106,11 +106,9 @@ def stored(column: Column) -> str:
     return column.name
 
 
-def suspect_expression(coerced: Iterable[Coerced]) -> str:
-    """Return one boolean: whether a row may break a rule."""
-    listed = list(coerced)
-    conditions = [one.suspect for one in listed if one.suspect]
-    sizes = [one.n_bytes for one in listed if one.n_bytes]
+def suspect_expression(doubts: Iterable[str], sizes: Sequence[str]) -> str:
+    """Return one boolean: whether a row may break a rule. `sizes` are bytes of boundless values."""
+    conditions = list(doubts)
     if sizes:
         conditions.append(f"greatest({', '.join(sizes)}) > {MAX_ROW_BYTES // (len(sizes) + 1)}")
     return f"coalesce({' or '.join(f'({one})' for one in conditions) or 'false'}, false)"
@@ -156,7 +154,9 @@ def _value(column: Column, raw: str, raw_type: str, text: str) -> str:
         case Kind.TEXT:
             value = text
         case Kind.KEY | Kind.WORD | Kind.PERSON:
-            value = f"nullif(trim({text}), '')"
+            # Only what is empty, or begins or ends with a space, is worth a trimmed copy.
+            odd = f"{text} < '!' or suffix({text}, ' ')"
+            value = f"case when {odd} then nullif(trim({text}), '') else {text} end"
     return value
 
 
@@ -198,12 +198,12 @@ def _time(raw: str, raw_type: str, text: str) -> str:
     )
 
 
-def _suspect(column: Column, raw: str, raw_type: str, *, is_event_time: bool) -> str:
+def _suspect(column: Column, raw: str, raw_type: str, *, is_event_time: bool) -> str | None:
     name = column.name
     text = as_text(raw, raw_type)
     # An empty string is suspect too: the exact rules let it pass as unknown.
     unread = f"{name} is null" if column.required else f"({name} is null) <> ({raw} is null)"
-    doubt = "false"
+    doubt: str | None = None
     match column.kind:
         case Kind.NUMBER:
             doubt = f"{unread} or not isfinite({name})"

@@ -47,15 +47,12 @@ class FilePreview:
 def dry_run(config: Config, warehouse: Warehouse | None = None) -> list[FilePreview]:
     """Read every file that an ingest would read; files already landed in `warehouse` are named."""
     previews: list[FilePreview] = []
+    is_there = warehouse is not None and (warehouse.work / "landed.duckdb").exists()
+    landed = land.known_files(warehouse) if warehouse and is_there else {}
     for index, source in enumerate(config.sources):
         table = BY_NAME[source.table]
         land.check_columns(config, index, source, table)
-        landed = (
-            land.known_files(warehouse, table.name)
-            if warehouse and (warehouse.work / "landed.duckdb").exists()
-            else []
-        )
-        known = land.known_to(config, source, landed)
+        known = land.known_to(config, source, landed.get(table.name, []))
         mapping = land.mapping_sha256(source, config)
         fresh, passed = land.compare(config, source, known, mapping)
         for group in land.groups(fresh, source):

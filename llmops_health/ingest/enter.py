@@ -17,7 +17,8 @@ from llmops_health.ingest.files import Found, State
 from llmops_health.ingest.quarantine import REJECT_COLUMNS, Reject
 from llmops_health.ingest.statement import ROW_KEY
 from llmops_health.storage import contents
-from llmops_health.storage.warehouse import Warehouse, ensure_table, insert_rows, memory
+from llmops_health.storage.staging import Staged
+from llmops_health.storage.warehouse import Warehouse, insert_rows, memory
 
 FILE_COLUMNS = {
     "file_id": "bigint",
@@ -67,6 +68,7 @@ class Entry:
     ids: Mapping[Path, int]
     rejects: Mapping[Path, Sequence[Reject]]
     mapping: str
+    digests: Mapping[Path, str]
 
     @property
     def again(self) -> list[int]:
@@ -79,7 +81,7 @@ def landed_columns(table: Table) -> dict[str, str]:
     return {**table.stored_columns, "file_id": "bigint", ROW_KEY: "bigint"}
 
 
-def enter(warehouse: Warehouse, entry: Entry, staged: contents.Staged | None) -> list[FileReport]:
+def enter(warehouse: Warehouse, entry: Entry, staged: Staged | None) -> list[FileReport]:
     """Put a group's rows, rejects, days and records in; all of them or nothing."""
     replaced = _texts_of_former(warehouse, entry)
     with warehouse.write("landed") as connection:
@@ -150,12 +152,11 @@ def _forget(connection: duckdb.DuckDBPyConnection, entry: Entry, batch: int) -> 
 
 
 def _enter_rows(
-    connection: duckdb.DuckDBPyConnection, entry: Entry, staged: contents.Staged, batch: int
+    connection: duckdb.DuckDBPyConnection, entry: Entry, staged: Staged, batch: int
 ) -> dict[Path, tuple[int, int, int]]:
     """Insert rows whose id is new or newer; return rows, new rows and duplicates per file."""
     table = entry.table
     landed = f"landed__{table.name}"
-    ensure_table(connection, landed, landed_columns(table))
     columns = ", ".join(landed_columns(table))
     good = f"(select {columns} from {staged.rows()} where fault is null)"
     connection.execute(
@@ -285,7 +286,8 @@ def _record(
         list(REJECT_COLUMNS),
         [(file_id, path, name, r.row_number, r.column, r.value, r.reason) for r in refused],
     )
-    record = (file_id, name, path, file.sha256, file.n_bytes, file.mtime_ns, entry.mapping)
+    digest = entry.digests[file.path]
+    record = (file_id, name, path, digest, file.n_bytes, file.mtime_ns, entry.mapping)
     insert_rows(
         connection,
         "landed__files",

@@ -6,6 +6,7 @@ file's others are, or an expression fails on a row, the row is refused; it never
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,8 +43,9 @@ class ExpressionError(ValueError):
 class Given:
     """SQL over a group of files: raw columns named `_<column>`, beside what casts doubts on them.
 
-    `types` holds the raw columns by contract name. `raw` and `doubts` are their SQL names;
-    `suspects` are conditions that hold where one of `faults` (WHEN branches) may.
+    `attributes` is one JSON object of the unknown columns, null where all are null. `types` holds
+    the raw columns by contract name. `raw` and `doubts` are their SQL names; `suspects` are
+    conditions that hold where one of `faults` (WHEN branches) may.
     """
 
     relation: str
@@ -53,11 +55,7 @@ class Given:
     doubts: list[str]
     suspects: list[str]
     faults: list[str]
-
-    @property
-    def attributes(self) -> str:
-        """Return the SQL of the unknown columns as one JSON object, null where all are null."""
-        return _attributes(self.unknown)
+    attributes: str
 
     @property
     def raw(self) -> list[str]:
@@ -135,6 +133,7 @@ def give(
         + [quoted("__failed_" + name) for name in expressions],
         faults=[_misfit_fault(name, kind) for name, kind in retyped.items()]
         + [_failed_fault(name) for name in expressions],
+        attributes=_attributes(unknown, file_format),
     )
 
 
@@ -197,9 +196,15 @@ def _type_of(
     return str(described.types[1])
 
 
-def _attributes(unknown: Sequence[str]) -> str:
+def _attributes(unknown: Sequence[str], file_format: readers.Format) -> str:
+    """Return the SQL of one JSON object; columns of JSON lines are JSON text already."""
     if not unknown:
         return "null::varchar"
     anything = " or ".join(f"{quoted(name)} is not null" for name in unknown)
-    packed = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in unknown)
-    return f"case when {anything} then to_json(struct_pack({packed}))::varchar end"
+    as_json = "{}" if file_format == "jsonl" else "to_json({})"
+    members = " || ',' || ".join(
+        f"{literal(json.dumps(name, ensure_ascii=False) + ':')}"
+        f" || coalesce({as_json.format(quoted(name))}::varchar, 'null')"
+        for name in unknown
+    )
+    return f"case when {anything} then '{{' || {members} || '}}' end"

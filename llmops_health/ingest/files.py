@@ -41,7 +41,7 @@ class Found:
     path: Path
     n_bytes: int
     mtime_ns: int
-    sha256: str
+    sha256: str | None  # None: no other file is as long, so that it need not be known yet
     state: State
     known: Known | None = None
 
@@ -57,10 +57,17 @@ def expand(patterns: Sequence[str], root: Path) -> list[Path]:
     return sorted(path for path in paths if path.is_file())
 
 
-def compare(path: Path, known: Sequence[Known], mapping_sha256: str) -> Found:
-    """Say what `path` is to the files of the same table that were landed before."""
+def compare(
+    path: Path, known: Sequence[Known], mapping_sha256: str, *, is_alone: bool = False
+) -> Found:
+    """Say what `path` is to the files of the same table that were landed before.
+
+    `is_alone`: no other file that may be landed now has its size.
+    """
     stat = path.stat()
     mine = next((k for k in known if k.path == str(path)), None)
+    if mine is None and is_alone and all(k.n_bytes != stat.st_size for k in known):
+        return Found(path, stat.st_size, stat.st_mtime_ns, None, State.NEW)
     if mine and (mine.n_bytes, mine.mtime_ns) == (stat.st_size, stat.st_mtime_ns):
         state = State.SAME if mine.mapping_sha256 == mapping_sha256 else State.REMAPPED
         return Found(path, stat.st_size, stat.st_mtime_ns, mine.sha256, state, mine)

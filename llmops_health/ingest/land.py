@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from llmops_health.config import Config, ConfigError, Source
@@ -28,12 +30,14 @@ from llmops_health.ingest.files import Found, Known, State
 from llmops_health.ingest.quarantine import REJECT_COLUMNS
 from llmops_health.storage import contents
 from llmops_health.storage.warehouse import Warehouse
+from llmops_health.text.behaviour import BEHAVIOUR_VERSION
 
 __all__ = ["FILE_COLUMNS", "FileReport", "Landed", "land", "landed_columns", "prepare"]
 
 GROUP_BYTES = 256 * 1024 * 1024
 GROUP_FILES = 200
 
+PASSED = frozenset({State.SAME, State.COPY})
 Progress = Callable[[int, int, str], None]
 
 
@@ -77,10 +81,16 @@ def land(
     landed = Landed()
     with warehouse.alone("ingest"):
         contents.remove_orphans(warehouse)
-        file_ids = itertools.count(_next_file_id(warehouse))
+        known = known_files(warehouse)
+        ids = (file.file_id for files in known.values() for file in files)
+        file_ids = itertools.count(max(ids, default=0) + 1)
         for index, source in enumerate(config.sources):
             if tables is None or source.table in tables:
-                _land_source(config, index, warehouse, file_ids, landed, progress)
+                before = known.get(source.table, [])
+                entered = _land_source(config, index, warehouse, file_ids, before, progress)
+                landed.files += entered
+                if any(report.state not in PASSED for report in entered):
+                    known = known_files(warehouse)
     return landed
 
 
@@ -89,41 +99,50 @@ def _land_source(
     index: int,
     warehouse: Warehouse,
     file_ids: Iterator[int],
-    landed: Landed,
+    landed_before: Sequence[Known],
     progress: Progress | None,
-) -> None:
+) -> list[FileReport]:
     source = config.sources[index]
     table = BY_NAME[source.table]
     check_columns(config, index, source, table)
     mapping = mapping_sha256(source, config)
-    known = known_to(config, source, known_files(warehouse, table.name))
+    known = known_to(config, source, landed_before)
     fresh, passed = compare(config, source, known, mapping)
-    landed.files += [FileReport(table.name, f.path, f.state) for f in passed]
+    reports = [FileReport(table.name, f.path, f.state) for f in passed]
     total = sum(f.n_bytes for f in fresh)
     done = 0
-    for group in groups(fresh, source):
-        entering = batch.Batch(config, index, source, table, mapping, warehouse, file_ids)
-        landed.files += entering.land(group)
-        done += sum(f.n_bytes for f in group)
-        if progress:
-            progress(done, total, f"{table.name}: {group[-1].path.name}")
+    with ThreadPoolExecutor(1) as hashing:
+        for group in groups(fresh, source):
+            entering = batch.Batch(
+                config, index, source, table, mapping, warehouse, file_ids, hashing
+            )
+            reports += entering.land(group)
+            done += sum(f.n_bytes for f in group)
+            if progress:
+                progress(done, total, f"{table.name}: {group[-1].path.name}")
+    return reports
 
 
 def compare(
     config: Config, source: Source, known: Sequence[Known], mapping: str
 ) -> tuple[list[Found], list[Found]]:
     """Return a source's files that are to be read, and those that bring nothing."""
-    fresh: dict[str, Found] = {}
+    fresh: list[Found] = []
     passed: list[Found] = []
-    for path in files.expand(source.path, config.root):
-        found = files.compare(path, known, mapping)
-        if found.state in {State.SAME, State.COPY}:
+    digests: set[str | None] = set()
+    paths = files.expand(source.path, config.root)
+    sizes = [path.stat().st_size for path in paths]
+    n_of_size = Counter(sizes)
+    for path, size in zip(paths, sizes, strict=True):
+        found = files.compare(path, known, mapping, is_alone=n_of_size[size] == 1)
+        if found.state in PASSED:
             passed.append(found)
-        elif found.sha256 in fresh:
+        elif found.sha256 in digests:
             passed.append(files.as_state(found, State.COPY))
         else:
-            fresh[found.sha256] = found
-    return list(fresh.values()), passed
+            fresh.append(found)
+            digests |= {found.sha256} - {None}
+    return fresh, passed
 
 
 def known_to(config: Config, source: Source, known: Sequence[Known]) -> list[Known]:
@@ -159,9 +178,10 @@ def groups(found: Sequence[Found], source: Source) -> Iterator[list[Found]]:
 
 
 def mapping_sha256(source: Source, config: Config) -> str:
-    """Return what changes when a source is read in another way."""
+    """Return what changes when a source is read in another way, by its settings or by us."""
     spoken = json.dumps(
-        [dict(source.columns), source.where, config.privacy.content], sort_keys=True
+        [dict(source.columns), source.where, config.privacy.content, BEHAVIOUR_VERSION],
+        sort_keys=True,
     )
     return hashlib.sha256(spoken.encode()).hexdigest()
 
@@ -178,20 +198,14 @@ def check_columns(config: Config, index: int, source: Source, table: Table) -> N
         raise ConfigError(problems)
 
 
-def known_files(warehouse: Warehouse, table: str) -> list[Known]:
-    """Return the files of a table that were landed before."""
+def known_files(warehouse: Warehouse) -> dict[str, list[Known]]:
+    """Return the files that were landed before, by table."""
     with warehouse.read() as connection:
         rows = connection.execute(
-            "select file_id, path, sha256, n_bytes, mtime_ns, mapping_sha256"
-            " from landed__files where table_name = ?",
-            [table],
+            "select table_name, file_id, path, sha256, n_bytes, mtime_ns, mapping_sha256"
+            " from landed__files"
         ).fetchall()
-    return [Known(*row) for row in rows]
-
-
-def _next_file_id(warehouse: Warehouse) -> int:
-    with warehouse.read() as connection:
-        [(file_id,)] = connection.execute(
-            "select coalesce(max(file_id), 0) + 1 from landed__files"
-        ).fetchall()
-    return int(file_id)
+    known: dict[str, list[Known]] = {}
+    for table, *row in rows:
+        known.setdefault(table, []).append(Known(*row))
+    return known

@@ -14,7 +14,7 @@ from pathlib import Path
 import orjson
 import pyarrow as pa
 
-from llmops_health.ingest.coerce import FAULT_SEPARATOR
+from llmops_health.storage.staging import FAULT_SEPARATOR
 
 _SHOWN = 120
 _LONGEST_LINE = 16 * 1024 * 1024
@@ -64,13 +64,25 @@ def locate_lines(path: Path, faults: Sequence[tuple[int, str]]) -> list[Reject]:
     """Turn row ordinals (from 0, blank lines not counted) of a JSON lines file into its lines."""
     wanted = dict(faults)
     rejects: list[Reject] = []
-    ordinal = -1
-    for number, line in enumerate(_lines(path), start=1):
+    n_lines = n_rows = 0
+    for block in _blocks(path):
         if not wanted:
             break
-        if not line.strip():
-            continue
-        ordinal += 1
+        lines = block.split(b"\n")[:-1]
+        n_given = len(lines) - lines.count(b"") - sum(map(bytes.isspace, lines))
+        if min(wanted) < n_rows + n_given:
+            rejects += _located(lines, n_lines, n_rows, wanted)
+        n_lines += len(lines)
+        n_rows += n_given
+    return rejects
+
+
+def _located(
+    lines: Sequence[bytes], n_lines: int, n_rows: int, wanted: dict[int, str]
+) -> Iterator[Reject]:
+    """Yield the rejects among the lines that follow `n_lines`, and take them from `wanted`."""
+    rows = (numbered for numbered in enumerate(lines, start=n_lines + 1) if numbered[1].strip())
+    for ordinal, (number, line) in enumerate(rows, start=n_rows):
         if (fault := wanted.pop(ordinal, None)) is None:
             continue
         reject = from_fault(number, fault)
@@ -78,8 +90,7 @@ def locate_lines(path: Path, faults: Sequence[tuple[int, str]]) -> list[Reject]:
         if reject.reason == "missing" and (broken := why_not_json(line)):
             start = line[: 4 * _SHOWN].decode("utf-8", "replace").strip()
             reject = Reject(number, "", shown(start), broken)
-        rejects.append(reject)
-    return rejects
+        yield reject
 
 
 def locate_records(
@@ -204,18 +215,25 @@ def _head(path: Path, n_bytes: int) -> bytes:
 
 def _lines(path: Path) -> Iterator[bytes]:
     """Yield a file's lines in bounded memory; of an over-long line only its start."""
+    for block in _blocks(path):
+        for line in block.split(b"\n")[:-1]:
+            yield line + b"\n"
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    """Yield whole lines, many at once, each with its end; of an over-long line only its start."""
     rest = b""
     skipping = False
     with pa.input_stream(str(path), compression="detect", buffer_size=_CHUNK) as stream:
         while chunk := stream.read(_CHUNK):
-            *whole, rest = (rest + chunk).split(b"\n")
-            for line in whole:
-                if not skipping:
-                    yield line + b"\n"
-                skipping = False
+            if skipping:
+                _, end, chunk = chunk.partition(b"\n")
+                skipping = not end
+            whole, end, rest = (rest + chunk).rpartition(b"\n")
+            if end:
+                yield whole + end
             if len(rest) > _LONGEST_LINE:
-                if not skipping:
-                    yield rest + b"\n"
+                yield rest + b"\n"
                 rest, skipping = b"", True
-    if rest and not skipping:
-        yield rest
+    if rest:
+        yield rest + b"\n"

@@ -1,23 +1,23 @@
-"""One query per group of files: raw columns -> contract columns, hashes, behaviours, day, fault.
+"""One query per group of files: raw columns -> contract columns, behaviours, day, fault.
 
 Built from the contract and a source's `columns:`; nothing here runs it. Expressions are the
 user's own SQL from the configuration; file contents never become part of a statement.
 
 The query is a stack of projections, so that each value is computed once: `given` (the user's
-expressions), `valued` (casts), `judged` (cheap doubts), `cleaned` (redaction), `hashed`, and on
-top what is stored. DuckDB evaluates a branch of CASE only for the rows that come to it: the exact
-rules cost nothing where no row is suspect.
+expressions), `valued` (casts), `judged` (cheap doubts), `cleaned` (redaction), the starts of texts,
+and on top what is stored. DuckDB evaluates a branch of CASE only for the rows that come to it: the
+exact rules cost nothing where no row is suspect.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from llmops_health.contract import Table, derived_columns, sha256_column
+from llmops_health.contract import Table, derived_columns, sha256_column, starts
 from llmops_health.ingest import coerce, readers
 from llmops_health.ingest.coerce import Coerced, fault, literal, quoted
 from llmops_health.ingest.expressions import Given, give
@@ -29,7 +29,10 @@ ROW_KEY = "row_key"
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One batch's query: file_id, fault, day, row key, stored columns, text columns."""
+    """One batch's query: file_id, fault, day, row key, stored columns, text columns.
+
+    Where texts are kept, whoever reads the rows makes their hashes and `prompt_key` of them.
+    """
 
     table: Table
     select: str
@@ -52,8 +55,12 @@ def build(
     *,
     where: str | None = None,
     numbered: bool = False,
+    judged: Collection[str] | None = None,
 ) -> Statement:
     """Return the query over a group of files, given with their ids.
+
+    Where the columns that are wrong somewhere are known (`judged`), no others are looked at for
+    faults; '' stands for the row as a whole.
 
     Raises
     ------
@@ -79,19 +86,27 @@ def build(
         )
         for column in table.columns
     }
+    has_text = any(name in given.types for name in table.text_columns)
+    keeps_text = has_text and content != "none"
+    if judged is not None and "" not in judged:
+        coerced = {
+            name: one if name in judged else Coerced(one.value, None, (), one.shown)
+            for name, one in coerced.items()
+        }
+    sizes = _sizes(coerced) if judged is None or "" in judged else []
     number = f", {ROW_NUMBER}" if numbered else ""
     at = f"{PATH}{number}"
     doubts = ", ".join([*given.raw, *given.doubts]) or "null as no_column"
     select = f"""
         select {_file_id(paths)} as file_id{number}, fault, {_day(table)} as day,
-            {_row_key(table)} as {ROW_KEY}, {_stored(table, content)}
+            {_row_key(table)} as {ROW_KEY}, {_stored(table, content, keeps_text=keeps_text)}
         from (
-            select *, {_hashed(table, given)}
+            select *, {_starts(table)}
             from (
                 select {at}, attributes, {_passed_on(table)}, {_cleaned(table, given, content)},
-                    case when suspect then {_fault(table, coerced, given)} end as fault
+                    case when suspect then {_fault(table, coerced, given, sizes)} end as fault
                 from (
-                    select *, {_suspect(coerced, given)} as suspect
+                    select *, {_suspect(coerced, given, sizes)} as suspect
                     from (
                         select {at}, attributes, {doubts}, {_valued(table, coerced)}
                         from (
@@ -103,26 +118,30 @@ def build(
             )
         )
     """
-    has_text = any(name in given.types for name in table.text_columns)
-    return Statement(table, select, has_text and content != "none", given.unknown)
+    return Statement(table, select, keeps_text, given.unknown)
 
 
 def _valued(table: Table, coerced: Mapping[str, Coerced]) -> str:
     return ", ".join(f"{coerced[column.name].value} as {column.name}" for column in table.columns)
 
 
-def _suspect(coerced: Mapping[str, Coerced], given: Given) -> str:
-    attributes = Coerced("", None, (), "", "strlen(attributes)")
-    doubts = [Coerced("", doubt, (), "") for doubt in given.suspects]
-    return coerce.suspect_expression([*coerced.values(), attributes, *doubts])
+def _sizes(coerced: Mapping[str, Coerced]) -> list[str]:
+    return [*(one.n_bytes for one in coerced.values() if one.n_bytes), "strlen(attributes)"]
 
 
-def _fault(table: Table, coerced: Mapping[str, Coerced], given: Given) -> str:
-    sizes = [one.n_bytes for one in coerced.values() if one.n_bytes] + ["strlen(attributes)"]
-    size = " + ".join(f"coalesce({one}, 0)" for one in sizes)
-    reason = f"row longer than {coerce.MAX_ROW_BYTES // 2**20} MiB"
-    too_long = f"when {size} > {coerce.MAX_ROW_BYTES} then {fault('', reason, literal(''))}"
-    return coerce.fault_expression(table, coerced, [too_long, *given.faults])
+def _suspect(coerced: Mapping[str, Coerced], given: Given, sizes: Sequence[str]) -> str:
+    doubts = [one.suspect for one in coerced.values() if one.suspect]
+    return coerce.suspect_expression([*doubts, *given.suspects], sizes)
+
+
+def _fault(table: Table, coerced: Mapping[str, Coerced], given: Given, sizes: Sequence[str]) -> str:
+    extra = list(given.faults)
+    if sizes:
+        size = " + ".join(f"coalesce({one}, 0)" for one in sizes)
+        reason = f"row longer than {coerce.MAX_ROW_BYTES // 2**20} MiB"
+        broken = fault("", reason, literal(""))
+        extra.insert(0, f"when {size} > {coerce.MAX_ROW_BYTES} then {broken}")
+    return coerce.fault_expression(table, coerced, extra)
 
 
 def _passed_on(table: Table) -> str:
@@ -141,24 +160,25 @@ def _cleaned(table: Table, given: Given, content: str) -> str:
     ) or "null as no_text"  # fmt: skip
 
 
-def _hashed(table: Table, given: Given) -> str:
-    return ", ".join(
-        f"{f'sha256({name})' if name in given.types else 'null::varchar'} as {sha256_column(name)}"
-        for name in table.text_columns
-    ) or "null as no_hash"  # fmt: skip
+def _starts(table: Table) -> str:
+    return (
+        ", ".join(f"{sql} as {name}" for name, sql in starts(table).items()) or "null as no_start"
+    )
 
 
-def _stored(table: Table, content: str) -> str:
+def _stored(table: Table, content: str, *, keeps_text: bool) -> str:
     derived = derived_columns(table)
     hashes = {sha256_column(name) for name in table.text_columns}
     parts: list[str] = []
     for name, kind in table.stored_columns.items():
-        if name in derived:
+        if name == "prompt_key" and keeps_text:
+            parts.append(f"null::{kind} as {name}")
+        elif name in derived:
             parts.append(f"({derived[name][1]})::{kind} as {name}")
-        elif name in hashes and content == "none":
-            parts.append(f"null::varchar as {name}")
-        else:
+        elif name not in hashes:
             parts.append(name)
+        elif not keeps_text:
+            parts.append(f"null::varchar as {name}")
     if content != "none":
         parts += table.text_columns
     return ", ".join(parts)

@@ -14,7 +14,6 @@ from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import isotonic_regression
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
@@ -289,6 +288,8 @@ def corp(bins: ConfidenceBins) -> CorpDecomposition:
 def isotonic_accuracy(bins: ConfidenceBins) -> FloatArray:
     """Accuracy per occupied bin, made to rise with confidence by weighted least squares (PAV)."""
     b = bins.occupied()
+    from scipy.optimize import isotonic_regression  # noqa: PLC0415 - half a second of import
+
     return np.asarray(isotonic_regression(b.accuracy, weights=b.n).x, dtype=np.float64)
 
 
@@ -362,6 +363,8 @@ def miscalibration_null(
 
 
 def _pav_gain(n: FloatArray, conf: FloatArray, acc: FloatArray) -> float:
+    from scipy.optimize import isotonic_regression  # noqa: PLC0415 - half a second of import
+
     fitted = isotonic_regression(acc, weights=n).x
     return float((n * ((conf - acc) ** 2 - (fitted - acc) ** 2)).sum() / n.sum())
 

@@ -10,7 +10,6 @@ from math import copysign, exp, pi, sinh, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
 from scipy.special import expit, logit, ndtr, ndtri
 
 from llmops_health.kernels.calibration import ConfidenceBins, debiased_l2, equal_mass_edges
@@ -128,6 +127,8 @@ def error_tail(errors: float, n: ArrayLike, p_error: ArrayLike) -> float:
 
     def tilted(t: float) -> NDArray[np.float64]:
         return np.asarray(expit(t + log_odds))
+
+    from scipy.optimize import brentq  # noqa: PLC0415 - half a second of import
 
     t = float(brentq(lambda t: (size * tilted(t)).sum() - target, -60, 60))
     at = tilted(t)

@@ -12,7 +12,6 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import brentq, isotonic_regression
 from scipy.special import expit, logit, ndtri
 
 from llmops_health.kernels.calibration import ConfidenceBins
@@ -50,6 +49,8 @@ class BetaMap:
         """Confidence that maps to 1/2: the `m` of the literature."""
         if self.a == 0 or self.b == 0:
             return float("nan")
+        from scipy.optimize import brentq  # noqa: PLC0415 - half a second of import
+
         return float(
             brentq(lambda m: self.a * np.log(m) - self.b * np.log1p(-m) + self.c, 1e-300, 1 - 1e-16)
         )
@@ -128,6 +129,8 @@ def fit_temperature(
         return TemperatureMap(float(np.exp(-bound)))
     if slope(bound) <= 0:
         return TemperatureMap(float(np.exp(bound)))
+    from scipy.optimize import brentq  # noqa: PLC0415 - half a second of import
+
     return TemperatureMap(float(np.exp(brentq(slope, -bound, bound, xtol=1e-13))))
 
 
@@ -163,6 +166,8 @@ def fit_isotonic(
     p, y, w = _weighted_rows(conf, correct, weight, clip=False)
     knots, index = np.unique(p, return_inverse=True)
     mass = np.bincount(index, w)
+    from scipy.optimize import isotonic_regression  # noqa: PLC0415 - half a second of import
+
     fitted = isotonic_regression(np.bincount(index, w * y) / mass, weights=mass).x
     return IsotonicMap(knots, np.asarray(fitted, dtype=np.float64))
 

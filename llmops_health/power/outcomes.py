@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy.optimize import brentq
 from scipy.special import expit, logit
 
 from llmops_health.kernels.confidence_gap import gap_design_effect
@@ -101,6 +100,8 @@ def _shifted(promised: Floats, effects: Floats, n: Ints) -> Floats:
 
     if not effects.any() or not 0 < total < n.sum():
         return promised
+    from scipy.optimize import brentq  # noqa: PLC0415 - half a second of import
+
     return chances(float(brentq(lambda level: n @ chances(level) - total, -40, 40)))
 
 

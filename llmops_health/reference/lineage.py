@@ -16,7 +16,7 @@ from types import ModuleType
 
 from llmops_health import sqlfiles
 from llmops_health.config import Feature
-from llmops_health.contract import BY_NAME, Table, derived_columns
+from llmops_health.contract import BY_NAME, Table, derived_columns, starts
 from llmops_health.findings import Status
 from llmops_health.health import Check
 from llmops_health.text import vectors
@@ -87,7 +87,9 @@ def brought(table: Table, stored: str) -> list[str]:
     names = {column.name for column in table.columns}
     derived = derived_columns(table)
     if stored in derived:
-        return sorted(_words(derived[stored][1]) & names)
+        used = _words(derived[stored][1])
+        cut = (query for start, query in starts(table).items() if start in used)
+        return sorted((used | {word for query in cut for word in _words(query)}) & names)
     for name in (stored, stored.removesuffix("_sha256") + "_text", stored.removesuffix("_sha256")):
         if name in names:
             return [name]

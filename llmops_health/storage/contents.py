@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import duckdb
 import pyarrow as pa
@@ -20,131 +18,12 @@ import pyarrow.parquet as pq
 from llmops_health.contract import TABLES, Table, sha256_column
 from llmops_health.storage.warehouse import Warehouse
 
-KEPT = "kept"
+KEPT = "kept"  # in place of the day, of texts whose table has no event time
 EMPTY = "empty.parquet"
-_REJECTED = "rejected"
-_ROWS_PER_FLUSH = 8_192
 
 
-class Query(Protocol):
-    """What is staged: a query of file_id, fault, day, row_key, stored columns and texts."""
-
-    @property
-    def table(self) -> Table:
-        """Return the contract table of the rows."""
-
-    @property
-    def select(self) -> str:
-        """Return the query."""
-
-    @property
-    def keeps_text(self) -> bool:
-        """Return whether texts are to be kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class Staged:
-    """The Parquet files of one batch: those with texts stay, the others go."""
-
-    files: tuple[Path, ...]
-    root: Path
-    keeps_text: bool
-
-    def rows(self) -> str:
-        """Return a FROM item over the batch's rows."""
-        return f"read_parquet({_listed(self.files)}, hive_partitioning = false)"
-
-    def content_files(self) -> Iterator[tuple[str, str]]:
-        """Yield the files to keep, relative to the contents folder, with their day."""
-        if self.keeps_text:
-            for path in self.files:
-                day = path.parent.name.removeprefix("day=")
-                if day != _REJECTED:
-                    yield str(path.relative_to(self.root)), day
-
-    def settle(self, kept: Collection[str]) -> None:
-        """Remove the files that are not `kept`, once their rows are in."""
-        for path in self.files:
-            if not self.keeps_text or str(path.relative_to(self.root)) not in kept:
-                path.unlink(missing_ok=True)
-
-
-def stage(
-    connection: duckdb.DuckDBPyConnection,
-    warehouse: Warehouse,
-    query: Query,
-    token: str,
-    *,
-    is_one_file: bool = False,
-) -> Staged:
-    """Run a batch's query once, into Parquet: by day where texts are kept, else one file.
-
-    A single source file (`is_one_file`) mostly holds a single day. It is written as a whole, which
-    costs half of writing by day, and split only where it holds several.
-    """
-    whole = warehouse.staging / f"batch-{token}.parquet"
-    if not query.keeps_text:
-        _write(connection, f"select * exclude (day) from ({query.select})", whole, "lz4_raw")
-        return Staged((whole,), warehouse.contents, keeps_text=False)
-    folder = warehouse.contents / query.table.name
-    folder.mkdir(parents=True, exist_ok=True)
-    if not is_one_file:
-        files = _write_by_day(connection, warehouse, query.select, folder, token)
-        return Staged(files, warehouse.contents, keeps_text=True)
-    _write(connection, f"select * exclude (day) from ({query.select})", whole, "zstd")
-    time = f"{query.table.time}::date" if query.table.time else "null::date"
-    rows = f"read_parquet('{_quoted(whole)}')"
-    [(day, last, n_refused)] = connection.execute(
-        f"select min({time}) filter (where fault is null),"
-        f" max({time}) filter (where fault is null), count(fault) from {rows}"
-    ).fetchall()
-    if day != last or n_refused:
-        by_day = f"select *, {time} as day from {rows}"
-        files = _write_by_day(connection, warehouse, by_day, folder, token)
-        whole.unlink()
-    else:
-        of_day = folder / f"day={day or KEPT}" / f"b{token}_0.parquet"
-        of_day.parent.mkdir(exist_ok=True)
-        files = (whole.rename(of_day),)
-    return Staged(files, warehouse.contents, keeps_text=True)
-
-
-def _write(
-    connection: duckdb.DuckDBPyConnection, select: str, path: Path, compression: str
-) -> None:
-    connection.execute(
-        f"copy ({select}) to '{_quoted(path)}' (format parquet, compression {compression})"
-    )
-
-
-def _write_by_day(
-    connection: duckdb.DuckDBPyConnection,
-    warehouse: Warehouse,
-    select: str,
-    folder: Path,
-    token: str,
-) -> tuple[Path, ...]:
-    """Write by day beside the contents, and give the files their names there when they are whole.
-
-    People's queries glob the contents folder: a file that is being written must not be in it.
-    """
-    draft = warehouse.staging / f"batch-{token}"
-    connection.execute(f"set partitioned_write_flush_threshold = {_ROWS_PER_FLUSH}")
-    day = (
-        f"case when fault is not null then '{_REJECTED}' else coalesce(day::varchar, '{KEPT}') end"
-    )
-    connection.execute(
-        f"copy (select * replace ({day} as day) from ({select}))"
-        f" to '{_quoted(draft)}' (format parquet, compression zstd, partition_by (day),"
-        f" filename_pattern 'b{token}_{{i}}', overwrite_or_ignore true)"
-    )
-    files: list[Path] = []
-    for path in sorted(draft.glob("day=*/*.parquet")):
-        named = folder / path.parent.name / path.name
-        named.parent.mkdir(parents=True, exist_ok=True)
-        files.append(path.rename(named))
-    shutil.rmtree(draft, ignore_errors=True)
-    return tuple(files)
+def _write(connection: duckdb.DuckDBPyConnection, select: str, path: Path) -> None:
+    connection.execute(f"copy ({select}) to '{_quoted(path)}' (format parquet, compression zstd)")
 
 
 def without(
@@ -172,7 +51,7 @@ def without(
         elif n_gone:
             fresh = old.with_name(f"b{uuid.uuid4().hex[:12]}_0.parquet")
             draft = warehouse.staging / f"batch-{fresh.name}"
-            _write(connection, f"select * from {source} where not {gone}", draft, "zstd")
+            _write(connection, f"select * from {source} where not {gone}", draft)
             draft.rename(fresh)
             replaced[path] = str(fresh.relative_to(warehouse.contents))
     return replaced
@@ -222,12 +101,10 @@ def _keep_an_empty_file(warehouse: Warehouse, table: Table) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     names = [*map(sha256_column, table.text_columns), *table.text_columns]
     draft = path.with_suffix(f".{uuid.uuid4().hex}")
-    pq.write_table(pa.table({name: pa.array([], pa.string()) for name in names}), draft)
+    # Not of Python lists: pyarrow would import pandas for that, for a second.
+    nothing = [pa.nulls(0, pa.string()) for _ in names]
+    pq.write_table(pa.Table.from_arrays(nothing, names), draft)
     draft.replace(path)
-
-
-def _listed(paths: Sequence[Path]) -> str:
-    return "[" + ", ".join(f"'{_quoted(path)}'" for path in paths) + "]"
 
 
 def _quoted(path: Path) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-BEHAVIOUR_VERSION: Final = 1
+BEHAVIOUR_VERSION: Final = 2
 
 _PACKAGED = Path(__file__).parents[1] / "_sql"
 _CHECKOUT = Path(__file__).parents[2] / "sql"
@@ -37,13 +37,13 @@ BEHAVIOURS: Final = (
     Behaviour(
         "text_language",
         "varchar",
-        "Language of the first 256 characters: en, de, fr, es, pt, it, nl, zh, ja, ko, ru, ar, hi,"
+        "Language of the first 200 characters: en, de, fr, es, pt, it, nl, zh, ja, ko, ru, ar, hi,"
         " else 'und'; null for no text.",
     ),
     Behaviour(
         "is_refusal",
         "boolean",
-        "The first 300 characters hold an assistant's refusal; null for null.",
+        "The first 200 characters hold an assistant's refusal; null for null.",
     ),
     Behaviour(
         "n_hedges",

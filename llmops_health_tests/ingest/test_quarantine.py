@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from llmops_health.ingest import quarantine
 from llmops_health.ingest.quarantine import Dialect, locate_records, why_not_json
 from llmops_health_tests.ingest.project import Project, call, lines
 
@@ -248,3 +249,45 @@ def test_a_file_without_rows_is_no_fault(project: Project, name: str, content: b
 @pytest.mark.parametrize("line", [json.dumps(call()).encode(), b'{"a": 1e99}', b'{"a": 1, "a": 2}'])
 def test_why_not_json_of_lines_that_are_read(line: bytes) -> None:
     assert why_not_json(line) is None
+
+
+def test_a_file_that_breaks_late_is_read_as_far_as_it_can_be(project: Project) -> None:
+    rows = [call(str(i), input_text="word " * 60) for i in range(40_000)]
+    broken = lines(rows[:39_000]) + b'{"call_id": "\xff"}\n' + lines(rows[39_000:])
+    project.write("x.jsonl", broken)
+    project.source("x.jsonl")
+    [report] = project.land()
+    assert (report.n_new, report.n_rejected) == (40_000, 1)
+    assert project.rejects("row_number") == [(39_001,)]
+    assert len(project.texts()) == 40_000
+
+
+def test_rows_of_large_files_that_are_read_together_keep_their_places(project: Project) -> None:
+    wrong = {"a": [0, 9_000, 24_999], "b": [8_191, 8_192, 20_000]}
+    for name, places in wrong.items():
+        rows = [call(f"{name}{i}", run_kind="prod", confidence=0.5) for i in range(25_000)]
+        for place in places:
+            rows[place]["confidence"] = 7
+        project.write(f"{name}.jsonl", b"\n  \n" + lines(rows))
+    project.source(["a.jsonl", "b.jsonl"])
+    project.land()
+    expected = [place + 3 for places in wrong.values() for place in places]
+    assert project.rejects("row_number") == [(number,) for number in expected]
+
+
+def test_lines_are_the_same_however_long_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quarantine, "_CHUNK", 16)
+    monkeypatch.setattr(quarantine, "_LONGEST_LINE", 64)
+    path = tmp_path / "x.jsonl"
+    content = [b"", b"a" * 15, b"  ", b"b" * 40, b"", b"c" * 300, b"d", b"e" * 17]
+    path.write_bytes(b"\n".join(content))
+    found = [line.removesuffix(b"\n") for line in quarantine._lines(path)]
+    assert [line[:64] for line in found] == [line[:64] for line in content]
+    given = [i for i, line in enumerate(content) if line.strip()]
+    faults = [(place, f"x\x1fwrong\x1f{place}") for place in range(len(given))]
+    located = quarantine.locate_lines(path, faults)
+    assert [(r.row_number, r.value) for r in located] == [
+        (line + 1, str(place)) for place, line in enumerate(given)
+    ]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 
 from llmops_health.contract import BY_NAME, Table
 from llmops_health.ingest.land import prepare
-from llmops_health.storage import contents
+from llmops_health.storage import contents, staging
 from llmops_health.storage.warehouse import Warehouse, memory
 
 
@@ -35,12 +36,23 @@ class Rows:
             for file_id, fault, day, text in self.rows
         )
         return (
-            "select *, day::timestamp as started_at, sha256(input_text) as input_sha256,"
-            " null::varchar as system_text,"
-            " null::varchar as system_sha256, null::varchar as output_text,"
-            " null::varchar as output_sha256"
+            "select *, 'c' || row_number() over () as call_id, null::varchar as user_id,"
+            " day::timestamp as started_at, null::varchar as system_text,"
+            " null::varchar as output_text"
             f" from (values {values}) as rows (file_id, fault, day, input_text)"
         )
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A query as it stands."""
+
+    select: str
+    keeps_text: bool = True
+
+    @property
+    def table(self) -> Table:
+        return BY_NAME["calls"]
 
 
 ROWS = Rows(
@@ -60,9 +72,9 @@ def warehouse(tmp_path: Path) -> Warehouse:
     return made
 
 
-def stage(warehouse: Warehouse, rows: Rows, *, is_one_file: bool = False) -> contents.Staged:
+def stage(warehouse: Warehouse, rows: Rows) -> staging.Staged:
     connection = memory()
-    staged = contents.stage(connection, warehouse, rows, "t", is_one_file=is_one_file)
+    staged = staging.stage(connection, warehouse, rows, "t")
     connection.close()
     return staged
 
@@ -73,11 +85,9 @@ def viewed(warehouse: Warehouse) -> list[tuple[str, str]]:
         return connection.execute("select day, text from core__contents order by all").fetchall()
 
 
-@pytest.mark.parametrize("is_one_file", [False, True])
-def test_texts_lie_by_day_and_refused_rows_are_not_kept(
-    warehouse: Warehouse, *, is_one_file: bool
-) -> None:
-    staged = stage(warehouse, ROWS, is_one_file=is_one_file)
+def test_texts_lie_by_day_and_refused_rows_are_not_kept(warehouse: Warehouse) -> None:
+    staged = stage(warehouse, ROWS)
+    assert staged.faults == {2: [(2, "confidence")]}
     kept = dict(staged.content_files())
     assert sorted(kept.values()) == ["2026-10-01", "2026-10-02"]
     staged.settle(set(kept))
@@ -88,22 +98,44 @@ def test_texts_lie_by_day_and_refused_rows_are_not_kept(
     ]
 
 
-@pytest.mark.parametrize("is_one_file", [False, True])
 @pytest.mark.parametrize("day", [None, "2026-10-01"])
-def test_a_single_day_is_told_from_none(
-    warehouse: Warehouse, *, day: str | None, is_one_file: bool
-) -> None:
-    staged = stage(warehouse, Rows([(1, None, day, "case")] * 3), is_one_file=is_one_file)
+def test_a_single_day_is_told_from_none(warehouse: Warehouse, *, day: str | None) -> None:
+    staged = stage(warehouse, Rows([(1, None, day, "case")] * 3))
     assert [found for _, found in staged.content_files()] == [day or contents.KEPT]
     assert viewed(warehouse) == [(day or contents.KEPT, "case")] * 3
+    assert list(warehouse.staging.iterdir()) == [staged.rows_file]
+
+
+def test_rows_of_many_days_and_flushes_are_all_kept(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staging, "_BYTES_PER_FLUSH", 1 << 16)
+    days = [f"2026-10-{day:02d}" for day in range(1, 21)]
+    texts = [(1, None, days[i % 20], f"text {i}") for i in range(30_000)]
+    staged = stage(warehouse, Rows([*texts, (2, "score\x1fbad", days[0], "refused")]))
+    assert [day for _, day in staged.content_files()] == days
+    assert len({*viewed(warehouse)}) == 30_000
+    connection = memory()
+    rows = connection.execute(f"select count(*), count(fault) from {staged.rows()}").fetchall()
+    assert rows == [(30_001, 1)]
+
+
+def test_what_fails_in_the_middle_leaves_nothing(warehouse: Warehouse) -> None:
+    rows = Rows([(1, None, "2026-10-01", str(i)) for i in range(30_000)])
+    late = replace(rows, rows=[*rows.rows, (1, None, "2026-10-01", "last")])
+    failing = f"select *, case when input_text = 'last' then error('boom') end from ({late.select})"
+    connection = memory()
+    with pytest.raises(duckdb.IOException, match="boom"):
+        staging.stage(connection, warehouse, Fixed(failing), "t")
     assert list(warehouse.staging.iterdir()) == []
+    assert viewed(warehouse) == []
 
 
 def test_without_text_nothing_comes_to_the_contents(warehouse: Warehouse) -> None:
     staged = stage(warehouse, Rows(ROWS.rows, keeps_text=False))
-    assert [path.parent for path in staged.files] == [warehouse.staging]
+    assert (staged.rows_file.parent, staged.texts) == (warehouse.staging, ())
     staged.settle(set())
-    assert not any(path.exists() for path in staged.files)
+    assert not staged.rows_file.exists()
     assert viewed(warehouse) == []
 
 
@@ -128,4 +160,4 @@ def test_orphans_go_and_listed_files_stay(warehouse: Warehouse) -> None:
     with warehouse.write("landed") as connection:
         connection.execute("insert into landed__contents values (?, 'calls', ?, 1)", [kept, day])
     assert contents.remove_orphans(warehouse) == 2
-    assert [path for path in staged.files if path.exists()] == [warehouse.contents / kept]
+    assert [path for path in staged.texts if path.exists()] == [warehouse.contents / kept]

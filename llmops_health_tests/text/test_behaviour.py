@@ -144,7 +144,7 @@ NO_REFUSALS = [
     "Ich kann das gerne für Sie prüfen.",
     "Je peux vous aider.",
     "Claro, puedo ayudarte con eso.",
-    "x" * 300 + " I can't help with that.",
+    "x" * 200 + " I can't help with that.",
     "",
 ]
 
@@ -190,6 +190,12 @@ def test_language_of_a_mixed_text_is_that_of_most_of_it(
     con: duckdb.DuckDBPyConnection, text: str, code: str
 ) -> None:
     assert ask(con, "text_language", text) == code
+
+
+def test_language_is_that_of_the_first_200_characters(con: duckdb.DuckDBPyConnection) -> None:
+    start = "\n".join(SENTENCES["de"])[:200].ljust(200)
+    assert ask(con, "text_language", start + " the and of to this that with for " * 50) == "de"
+    assert ask(con, "text_language", "x" * 200 + " the and of to this that with") == "und"
 
 
 @pytest.mark.parametrize("text", REFUSALS)

@@ -8,39 +8,16 @@
 -- day         date     UTC day of the calls
 -- feature_id  varchar
 -- run_kind    varchar
--- field       varchar  see `fields` below
+-- field       varchar  the column of core__calls
 -- k           integer  log_bin: values of a bin are within 1 % of each other; -100000 zero,
 --                      -100001 negative, -100002 unknown
 -- n           bigint   calls
 --
 -- Why no buckets of users: fine bins times 64 buckets would be as many rows as calls. How much
 -- users matter shows in how far apart the days lie.
+-- Why a count per field, not one of all fields turned into rows: it takes a third less time.
 -- History read: only the days asked for.
-with fields as (
-    select 'n_input_chars' as field
-    union all
-    select 'n_output_chars'
-    union all
-    select 'input_tokens'
-    union all
-    select 'output_tokens'
-    union all
-    select 'latency_ms'
-    union all
-    select 'ttft_ms'
-    union all
-    select 'cost_usd'
-    union all
-    select 'context_score'
-    union all
-    select 'n_context_chunks'
-    union all
-    select 'n_hedges'
-    union all
-    select 'confidence'
-),
-
-calls as (
+with calls as not materialized (
     select
         day,
         feature_id,
@@ -58,39 +35,114 @@ calls as (
         confidence
     from core__calls
     where day between $first_day and $last_day
-),
-
-binned as (
-    select
-        c.day,
-        c.feature_id,
-        c.run_kind,
-        f.field,
-        log_bin(
-            case f.field
-                when 'n_input_chars' then c.n_input_chars::double
-                when 'n_output_chars' then c.n_output_chars::double
-                when 'input_tokens' then c.input_tokens::double
-                when 'output_tokens' then c.output_tokens::double
-                when 'latency_ms' then c.latency_ms
-                when 'ttft_ms' then c.ttft_ms
-                when 'cost_usd' then c.cost_usd
-                when 'context_score' then c.context_score
-                when 'n_context_chunks' then c.n_context_chunks::double
-                when 'n_hedges' then c.n_hedges::double
-                when 'confidence' then c.confidence
-            end
-        ) as k
-    from calls as c
-    cross join fields as f
 )
 
 select
     day,
     feature_id,
     run_kind,
-    field,
-    k,
+    'n_input_chars' as field,
+    log_bin(n_input_chars::double) as k,
     count(*)::bigint as n
-from binned
-group by day, feature_id, run_kind, field, k
+from calls
+group by day, feature_id, run_kind, k
+union all
+select
+    day,
+    feature_id,
+    run_kind,
+    'n_output_chars' as field,
+    log_bin(n_output_chars::double) as k,
+    count(*)::bigint as n
+from calls
+group by day, feature_id, run_kind, k
+union all
+select
+    day,
+    feature_id,
+    run_kind,
+    'input_tokens' as field,
+    log_bin(input_tokens::double) as k,
+    count(*)::bigint as n
+from calls
+group by day, feature_id, run_kind, k
+union all
+select
+    day,
+    feature_id,
+    run_kind,
+    'output_tokens' as field,
+    log_bin(output_tokens::double) as k,
+    count(*)::bigint as n
+from calls
+group by day, feature_id, run_kind, k
+union all
+select
+    day,
+    feature_id,
+    run_kind,
+    'latency_ms' as field,
+    log_bin(latency_ms) as k,
+    count(*)::bigint as n
+from calls
+group by day, feature_id, run_kind, k
+union all
+select
+    day,
+    feature_id,
+    run_kind,
+    'ttft_ms' as field,
+    log_bin(ttft_ms) as k,
+    count(*)::bigint as n
+from calls
+group by day, feature_id, run_kind, k
+union all
+select
+    day,
+    feature_id,
+    run_kind,
+    'cost_usd' as field,
+    log_bin(cost_usd) as k,
+    count(*)::bigint as n
+from calls
+group by day, feature_id, run_kind, k
+union all
+select
+    day,
+    feature_id,
+    run_kind,
+    'context_score' as field,
+    log_bin(context_score) as k,
+    count(*)::bigint as n
+from calls
+group by day, feature_id, run_kind, k
+union all
+select
+    day,
+    feature_id,
+    run_kind,
+    'n_context_chunks' as field,
+    log_bin(n_context_chunks::double) as k,
+    count(*)::bigint as n
+from calls
+group by day, feature_id, run_kind, k
+union all
+select
+    day,
+    feature_id,
+    run_kind,
+    'n_hedges' as field,
+    log_bin(n_hedges::double) as k,
+    count(*)::bigint as n
+from calls
+group by day, feature_id, run_kind, k
+union all
+select
+    day,
+    feature_id,
+    run_kind,
+    'confidence' as field,
+    log_bin(confidence) as k,
+    count(*)::bigint as n
+from calls
+group by day, feature_id, run_kind, k
