@@ -52,7 +52,7 @@ def svg(figure: Figure) -> str:
 def standalone(figure: Figure) -> str:
     """Return the picture as a file of its own: titled, light, on its own paper."""
     canvas = _canvas(figure)
-    lines = wrap(figure.title, WIDTH, _TITLE_LINES)
+    lines = wrap(figure.title, WIDTH, _TITLE_LINES, strong=True)
     above = _MARGIN + _TITLE_LINE * len(lines) + _TITLE_GAP
     left, top = coordinate(-_MARGIN), coordinate(-above)
     wide, high = coordinate(WIDTH + 2 * _MARGIN), coordinate(above + canvas.height + _MARGIN)

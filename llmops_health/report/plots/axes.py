@@ -19,8 +19,21 @@ _BASELINE = 11.0  # of the first line
 _TICK_ROOM = 26.0  # between labels of the vertical axis
 _SAMPLE = 16.0
 
-Sample = Literal["band", "season", "bar", "bar-open", "edge", "dot", "hollow"]
-KeyItem = tuple[Sample | tuple[Shape, str], str]
+Sample = Literal[
+    "band", "season", "bar", "bar-open", "ribbon", "edge", "line", "weekend", "dot", "hollow"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A piece of a strip: its classes, and its upper and lower end as parts of the strip."""
+
+    look: str
+    upper: float
+    lower: float
+
+
+KeyItem = tuple[Sample | Block | tuple[Shape, str], str]
 """A sample of a line, an area or a mark (a shape with its classes), and the word for it."""
 
 
@@ -35,6 +48,10 @@ class Frame:
     y: Scale
     unit: Unit
     step: float
+
+    def is_within(self, point: Point) -> bool:
+        """Return whether a point lies inside, not on the upper or the lower rim."""
+        return self.top < point[1] < self.bottom
 
     def words(self, value: float) -> str:
         """Write a value a digit finer than the axis does."""
@@ -54,14 +71,21 @@ def head(canvas: Canvas, words: str, key: Sequence[KeyItem]) -> float:
         _sample(canvas, sample, x, y - 4)
         canvas.text(x + _SAMPLE, y, word, "start", "p-soft")
         x += wide
-    return y + 15
+    return y + 18
 
 
-def _sample(canvas: Canvas, sample: Sample | tuple[Shape, str], x: float, y: float) -> None:
+def _sample(canvas: Canvas, sample: Sample | Block | tuple[Shape, str], x: float, y: float) -> None:
     if isinstance(sample, tuple):
         canvas.shapes([(x + 8, y)], *sample)
+    elif isinstance(sample, Block):
+        ends = (y - 5 + 9 * sample.upper, y - 5 + 9 * sample.lower)
+        canvas.blocks([(x + 2, x + 12)], ends, sample.look)
     elif sample in {"band", "season", "bar", "bar-open"}:
         canvas.rectangle(x, y - 4, x + 12, y + 4, f"p-{sample}")
+    elif sample == "ribbon":
+        canvas.rectangle(x, y - 4, x + 12, y + 4, "p-ribbon")
+        for level in (y - 4, y + 4):
+            canvas.line((x, level), (x + 12, level), "p-edge")
     elif sample == "hollow":
         canvas.rings([(x + 8, y)])
     elif sample == "dot":
@@ -100,33 +124,57 @@ def days_axis(canvas: Canvas, first: date, last: date, at: Frame, bottom: float)
     for day, name in day_ticks(first, last, at.right - at.left):
         place = x(day.toordinal())
         canvas.line((place, bottom), (place, bottom + 4), "p-axis")
-        _below(canvas, place, bottom + 16, name)
+        _below(canvas, place, bottom + 17, name)
     return x
 
 
-def over_days(rows: Iterable[tuple[date, float | None]], at: Frame, x: Scale) -> list[Point | None]:
-    """Return a point per row, oldest first; None without a value and where days are left out."""
+def over_days(
+    rows: Iterable[tuple[date, float | None]], at: Frame, x: Scale, reach: int = 1
+) -> list[Point | None]:
+    """Return a point per row, oldest first; None without a value and where days are left out.
+
+    Days are left out where two rows lie more than `reach` days apart.
+    """
     points: list[Point | None] = []
     before: date | None = None
     for day, value in rows:
-        if before is not None and day - before > timedelta(days=1):
+        if before is not None and day - before > timedelta(days=reach):
             points.append(None)
         points.append((x(day.toordinal()), at.y(value)) if is_known(value) else None)
         before = day
     return points
 
 
-def window(
-    canvas: Canvas, days: tuple[date, date], words: str, at: Frame, x: Scale, look: str = "p-window"
-) -> None:
+def window(canvas: Canvas, days: tuple[date, date], words: str, at: Frame, x: Scale) -> None:
     """Shade the days of a window from above the frame on, and name it there."""
-    left, right = (x(day.toordinal() + off) for day, off in zip(days, (-0.5, 0.5), strict=True))
-    canvas.rectangle(left, at.top - LINE, right, at.bottom, look)
-    level = at.top - 4
+    left, right = _ends(days, x)
+    canvas.rectangle(left, at.top - LINE - 1, right, at.bottom, "p-window")
+    _name_days(canvas, (left, right), words, at)
+
+
+def bracket(canvas: Canvas, days: tuple[date, date], words: str, at: Frame, x: Scale) -> None:
+    """Bracket the days that a window is compared with, above the frame, and name them there."""
+    left, right = _ends(days, x)
+    level = at.top - 3
+    canvas.polyline(
+        [(left + 1, level + 4), (left + 1, level), (right - 1, level), (right - 1, level + 4)],
+        "p-axis",
+    )
+    _name_days(canvas, (left, right), words, at)
+
+
+def _ends(days: tuple[date, date], x: Scale) -> tuple[float, float]:
+    return x(days[0].toordinal() - 0.5), x(days[1].toordinal() + 0.5)
+
+
+def _name_days(canvas: Canvas, ends: tuple[float, float], words: str, at: Frame) -> None:
+    left, right = ends
+    level = at.top - 6
     places: list[Place] = [
         ((left + right) / 2, level, "middle"),
         (right - 2, level, "end"),
         (left + 2, level, "start"),
+        *(((left + part * (right - left)), level, "middle") for part in (0.35, 0.65)),
         (left - 4, level, "end"),
         (right + 4, level, "start"),
     ]
@@ -149,8 +197,8 @@ def numbers_axis(
     x = Scale(lo, hi, at.left, at.right)
     for tick, name in zip(ticks, names, strict=True):
         canvas.line((x(tick), at.bottom), (x(tick), at.bottom + 4), "p-axis")
-        _below(canvas, x(tick), at.bottom + 16, name)
-    canvas.text((at.left + at.right) / 2, at.bottom + 31, words, "middle", "p-soft")
+        _below(canvas, x(tick), at.bottom + 17, name)
+    canvas.text((at.left + at.right) / 2, at.bottom + 32, words, "middle", "p-soft")
     return x
 
 

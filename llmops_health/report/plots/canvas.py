@@ -20,17 +20,20 @@ Place = tuple[float, float, Anchor]
 _T = TypeVar("_T")
 
 _MARGIN = 1.0
+_BETWEEN = 4.0  # two texts on one line
 _SHAPES = {
     "triangle": "m0-4.6l4.4 7.8h-8.8z",
     "diamond": "m0-4.8l4.8 4.8-4.8 4.8-4.8-4.8z",
     "square": "m-3.4-3.4h6.8v6.8h-6.8z",
     "tick": "m0-4v8",
+    "post": "m0-7v14",
 }
 _SMALL = _SHAPES | {
     "triangle": "m0-2.6l2.4 4.2h-4.8z",
     "diamond": "m0-2.6l2.6 2.6-2.6 2.6-2.6-2.6z",
+    "square": "m-2.1-2.1h4.2v4.2h-4.2z",
 }
-Shape = Literal["triangle", "diamond", "square", "tick"]
+Shape = Literal["triangle", "diamond", "square", "tick", "post"]
 
 
 def coordinate(value: float) -> str:
@@ -79,19 +82,17 @@ class Canvas:
         """Draw each point as a level `2 * half` wide, joined to its neighbours."""
         self.polyline(_stepped(points, half), classes)
 
+    def levels(self, points: Sequence[Point | None], half: float, classes: str) -> None:
+        """Draw each point as a level `2 * half` wide, with nothing between two that differ."""
+        runs = _runs(_stepped(points, half))
+        ends = [end for run in runs for end in zip(run[::2], run[1::2], strict=True)]
+        self.path("".join(map(_route, ends)), classes)
+
     def area(
         self, upper: Sequence[Point | None], lower: Sequence[Point | None], classes: str
     ) -> None:
         """Fill what lies between two lines over the same places; None interrupts it."""
-        both = [
-            None if u is None or v is None else (u, v) for u, v in zip(upper, lower, strict=True)
-        ]
-        parts = [
-            _route([u for u, _ in run] + [v for _, v in reversed(run)]) + "z"
-            for run in _runs(both)
-            if len(run) > 1
-        ]
-        self.path("".join(parts), classes)
+        self.path("".join(map(_outline, _both(upper, lower))), classes)
 
     def stepped_area(
         self,
@@ -101,7 +102,10 @@ class Canvas:
         classes: str,
     ) -> None:
         """Fill between two lines of levels `2 * half` wide."""
-        self.area(_stepped(upper, half), _stepped(lower, half), classes)
+        stretches = [
+            (_steps_of(above, half), _steps_of(below, half)) for above, below in _both(upper, lower)
+        ]
+        self.path("".join(map(_outline, stretches)), classes)
 
     def rectangle(self, left: float, top: float, right: float, bottom: float, classes: str) -> None:
         """Draw a rectangle."""
@@ -109,6 +113,19 @@ class Canvas:
         self._elements.append(
             f'<rect class="{classes}" x="{coordinate(left)}" y="{coordinate(top)}"'
             f' width="{wide}" height="{high}"/>'
+        )
+
+    def blocks(
+        self, spans: Iterable[tuple[float, float]], ends: tuple[float, float], classes: str
+    ) -> None:
+        """Fill stretches of a strip between two heights; each is wide enough to be seen."""
+        top, bottom = ends
+        self.path(
+            "".join(
+                _route([(left, top), (right, top), (right, bottom), (left, bottom)]) + "z"
+                for left, right in ((start, max(stop, start + 1)) for start, stop in spans)
+            ),
+            classes,
         )
 
     def whiskers(self, spans: Iterable[tuple[float, float, float]], classes: str) -> None:
@@ -119,7 +136,7 @@ class Canvas:
     def dots(self, points: Iterable[Point], classes: str) -> None:
         """Draw round marks: lines of no length with round ends, which is the shortest way."""
         points = list(points)
-        self.path("".join(f"M{_pair(point)}h0" for point in points), classes)
+        self.path(_touched(points), classes)
         self._avoid(points)
 
     def rings(self, points: Iterable[Point], *, small: bool = False) -> None:
@@ -140,7 +157,7 @@ class Canvas:
         """Draw marks of another shape; small ones are for days that lie close."""
         points = list(points)
         data = (_SMALL if small else _SHAPES)[shape]
-        self.path("".join(f"M{_pair(point)}{data}" for point in points), classes)
+        self.path("".join(f"M{_pair(*_tenths(point))}{data}" for point in points), classes)
         self._avoid(points)
 
     def path(self, data: str, classes: str) -> None:
@@ -153,7 +170,7 @@ class Canvas:
     ) -> None:
         """Write at a place, whatever is there; `look` is any classes."""
         words = clean(words)
-        self._texts.append(text_box(x, y, words, anchor))
+        self._texts.append(text_box(x, y, words, anchor, strong=_is_strong(look)))
         classes = f' class="{look}"' if look else ""
         anchored = "" if anchor == "start" else f' text-anchor="{anchor}"'
         self._elements.append(
@@ -166,7 +183,7 @@ class Canvas:
         words = clean(words)
         free = []
         for order, (x, y, anchor) in enumerate(places):
-            box = text_box(x, y, words, anchor)
+            box = text_box(x, y, words, anchor, strong=_is_strong(look))
             if self._fits(box):
                 hidden = sum(box.overlaps(obstacle) for obstacle in self._obstacles)
                 free.append((hidden, order))
@@ -183,19 +200,52 @@ class Canvas:
             and box.top >= 0
             and box.bottom <= self.height
         )
-        return inside and not any(box.overlaps(other) for other in self._texts)
+        apart = Box(box.left - _BETWEEN, box.top, box.right + _BETWEEN, box.bottom)
+        return inside and not any(apart.overlaps(other) for other in self._texts)
 
     def _avoid(self, points: Iterable[Point]) -> None:
         self._obstacles += [Box(x - 4, y - 4, x + 4, y + 4) for x, y in points]
 
 
-def _pair(point: Point) -> str:
-    x, y = map(coordinate, point)
-    return f"{x}{y}" if y.startswith("-") else f"{x} {y}"
+def _is_strong(look: str) -> bool:
+    return "p-strong" in look.split()
+
+
+def _tenths(point: Point) -> tuple[int, int]:
+    return round(10 * point[0]), round(10 * point[1])
+
+
+def _pair(x: int, y: int) -> str:
+    """Write two numbers of tenths; a minus parts them as well as a space."""
+    first, second = _short(x), _short(y)
+    return f"{first}{second}" if second.startswith("-") else f"{first} {second}"
+
+
+def _short(tenths: int) -> str:
+    text = f"{abs(tenths) / 10:g}"
+    return f"{'-' if tenths < 0 else ''}{text.removeprefix('0') if text != '0' else text}"
 
 
 def _route(points: Sequence[Point]) -> str:
-    return "M" + "L".join(map(_pair, points))
+    """Return a path through points: after the first, by steps, which are short to write."""
+    places = [_tenths(point) for point in points]
+    parts = [f"M{_pair(*places[0])}"]
+    last = ""
+    for (x, y), (u, v) in pairwise(places):
+        across, down = u - x, v - y
+        letter = "h" if down == 0 else "v" if across == 0 else "l"
+        numbers = {"h": _short(across), "v": _short(down), "l": _pair(across, down)}[letter]
+        is_parted = letter != last or numbers.startswith("-")
+        parts.append(f"{'' if letter == last else letter}{'' if is_parted else ' '}{numbers}")
+        last = letter
+    return "".join(parts)
+
+
+def _touched(points: Sequence[Point]) -> str:
+    """Return a path that only touches each point."""
+    places = [_tenths(point) for point in points]
+    steps = [f"m{_pair(u - x, v - y)}h0" for (x, y), (u, v) in pairwise(places)]
+    return "".join([f"M{_pair(*places[0])}h0", *steps]) if places else ""
 
 
 def _runs(points: Sequence[_T | None]) -> list[list[_T]]:
@@ -208,10 +258,38 @@ def _runs(points: Sequence[_T | None]) -> list[list[_T]]:
     return [run for run in runs if run]
 
 
+def _both(
+    upper: Sequence[Point | None], lower: Sequence[Point | None]
+) -> list[tuple[list[Point], list[Point]]]:
+    """Return the stretches where both lines are."""
+    pairs = [
+        None if one is None or other is None else (one, other)
+        for one, other in zip(upper, lower, strict=True)
+    ]
+    return [([one for one, _ in run], [other for _, other in run]) for run in _runs(pairs)]
+
+
+def _outline(sides: tuple[list[Point], list[Point]]) -> str:
+    upper, lower = sides
+    return f"{_route([*upper, *reversed(lower)])}z" if len(upper) > 1 else ""
+
+
+def _steps_of(points: Sequence[Point], half: float) -> list[Point]:
+    return [point for point in _stepped(points, half) if point is not None]
+
+
 def _stepped(points: Sequence[Point | None], half: float) -> list[Point | None]:
+    """Return both ends of each level; neighbours of one height are one level."""
     stepped: list[Point | None] = []
+    height: float | None = None
     for point in points:
-        stepped += (
-            [None] if point is None else [(point[0] - half, point[1]), (point[0] + half, point[1])]
-        )
+        if point is None:
+            stepped.append(None)
+            height = None
+            continue
+        if height is not None and abs(height - point[1]) < 0.05:
+            stepped[-1] = (point[0] + half, height)
+        else:
+            height = point[1]
+            stepped += [(point[0] - half, height), (point[0] + half, height)]
     return stepped

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from llmops_health.figures import ControlChart, ControlDay
 from llmops_health.report.plots import axes
 from llmops_health.report.plots.axes import Frame, KeyItem
@@ -12,8 +14,11 @@ from llmops_health.report.plots.scales import Scale, Unit, domain, is_known, kno
 HEIGHT = 250.0
 
 _SATURDAY = 5
-_DENSE = 3.0  # units per day below which days within their limits are only a line
+_DENSE = 3.0  # units per day below which weekdays and weekends are a line each
+_CLOSE = 4.5  # units per day below which all marks are small
 _CROWDED = 8.0
+_BAND_STEP = 3.0  # units between points of a band where days are dense
+_MARGINS = 90.0  # left and right of the days, about
 _LIMIT_ROOM = 150.0
 
 
@@ -22,8 +27,10 @@ def draw(figure: ControlChart) -> Canvas:
     canvas = Canvas(HEIGHT)
     days = sorted(figure.days, key=lambda one: one.day)
     unit = Unit.of(figure.unit, max(map(abs, known(one.value for one in days)), default=0.0))
-    what = ", ".join(part for part in (figure.measure, unit.words) if part)
-    top = axes.head(canvas, what, _key(days)) + axes.LINE - 4
+    is_told = unit.words.lower() in figure.measure.lower().split()
+    what = ", ".join(part for part in (figure.measure, "" if is_told else unit.words) if part)
+    per_day = (WIDTH - _MARGINS) / _n_days(days)
+    top = axes.head(canvas, what, _key(days, per_day)) + axes.LINE - 4
     newest = next((one for one in reversed(days) if is_known(one.value)), None)
     ending = unit.read(newest.value) if newest and newest.value is not None else ""
     at = axes.frame(
@@ -32,16 +39,20 @@ def draw(figure: ControlChart) -> Canvas:
         figure.unit,
         top=top,
         bottom=HEIGHT - 22,
-        right=WIDTH - (width(ending) + 8 if ending else 4),
+        right=WIDTH - (width(ending, strong=True) + 8 if ending else 4),
     )
     if not days:
         axes.nothing(canvas, at, "No day to show.")
         return canvas
     x = axes.days_axis(canvas, days[0].day, days[-1].day, at, at.bottom)
     _windows(canvas, figure, days, at, x)
-    _season(canvas, days, at, x)
-    canvas.polyline(axes.over_days(((one.day, one.value) for one in days), at, x), "p-line p-thin")
-    _marks(canvas, days, at, x)
+    if per_day >= _DENSE:
+        _season(canvas, days, at, x)
+        values = axes.over_days(((one.day, one.value) for one in days), at, x)
+        canvas.polyline(values, "p-line p-thin")
+    else:
+        _weeks(canvas, days, per_day, at, x)
+    _marks(canvas, days, per_day, at, x)
     if newest and newest.value is not None:
         place = (x(newest.day.toordinal()) + 7, at.y(newest.value) + 4)
         canvas.label([(*place, "start")], ending, "p-strong")
@@ -79,19 +90,25 @@ def _is_weekend(one: ControlDay) -> bool:
     return one.day.weekday() >= _SATURDAY
 
 
-def _key(days: list[ControlDay]) -> list[KeyItem]:
+def _n_days(days: list[ControlDay]) -> int:
+    return days[-1].day.toordinal() - days[0].day.toordinal() + 1 if days else 1
+
+
+def _key(days: list[ControlDay], per_day: float) -> list[KeyItem]:
     shown = [one for one in days if is_known(one.value)]
     within = [one for one in shown if not _is_outside(one)]
     items: list[KeyItem] = []
     if any(not _is_weekend(one) for one in within):
-        items.append(("dot", "day"))
+        items.append(("dot", "day") if per_day >= _DENSE else ("line", "weekday"))
     if any(map(_is_weekend, within)):
-        items.append(("hollow", "weekend"))
+        items.append(("hollow" if per_day >= _DENSE else "weekend", "weekend"))
     if any(map(_is_outside, shown)):
         items.append((("diamond", "p-fill-other"), "unusual"))
     if any(is_known(one.usual_lo) and is_known(one.usual_hi) for one in days):
         items.append(("season", "usual range"))
     if any(is_known(one.visible_lo) and is_known(one.visible_hi) for one in days):
+        items.append(("ribbon", "least visible change"))
+    elif any(is_known(one.visible_lo) or is_known(one.visible_hi) for one in days):
         items.append(("edge", "least visible change"))
     return items
 
@@ -104,31 +121,43 @@ def _windows(
         axes.window(canvas, (figure.judged_from, last), "judged", at, x)
     if figure.reference and figure.reference[0] <= last and figure.reference[1] >= first:
         start, stop = max(figure.reference[0], first), min(figure.reference[1], last)
-        left, right = x(start.toordinal() - 0.5), x(stop.toordinal() + 0.5)
-        level = at.top - axes.LINE
-        canvas.path(f"M{left:.1f} {level + 4:.1f}v-4H{right:.1f}v4", "p-axis")
-        places: list[Place] = [
-            ((left + right) / 2, at.top - 4, "middle"),
-            (left, at.top - 4, "start"),
-            (right, at.top - 4, "end"),
-        ]
-        canvas.label(places, "compared with", "p-soft")
+        axes.bracket(canvas, (start, stop), "compared with", at, x)
 
 
 def _season(canvas: Canvas, days: list[ControlDay], at: Frame, x: Scale) -> None:
-    usual, lo, hi, visible_lo, visible_hi = (
-        axes.over_days(((one.day, getattr(one, name)) for one in days), at, x)
-        for name in ("usual", "usual_lo", "usual_hi", "visible_lo", "visible_hi")
-    )
     half = (x(1.0 + x.lo) - x(x.lo)) / 2
-    canvas.stepped_area(hi, lo, half, "p-season")
-    canvas.steps(usual, half, "p-axis p-thin")
-    for edge in (visible_lo, visible_hi):
-        canvas.steps(edge, half, "p-edge")
+    levels = _levels(days, at, x, 1)
+    canvas.stepped_area(levels["visible_hi"], levels["visible_lo"], half, "p-ribbon")
+    canvas.stepped_area(levels["usual_hi"], levels["usual_lo"], half, "p-season")
+    for name in ("visible_lo", "visible_hi"):
+        # A limit beyond the frame is not drawn on its rim, where none is.
+        edge = [point if point and at.is_within(point) else None for point in levels[name]]
+        canvas.levels(edge, half, "p-edge")
+    canvas.levels(levels["usual"], half, "p-axis p-thin")
 
 
-def _marks(canvas: Canvas, days: list[ControlDay], at: Frame, x: Scale) -> None:
-    per_day = (at.right - at.left) / (days[-1].day.toordinal() - days[0].day.toordinal() + 1)
+def _weeks(canvas: Canvas, days: list[ControlDay], per_day: float, at: Frame, x: Scale) -> None:
+    """Draw weekdays and weekends as a line each, where one of both would only go up and down."""
+    each = ceil(_BAND_STEP / per_day)
+    parts = ([one for one in days if _is_weekend(one) is which] for which in (False, True))
+    for part, reach, look in zip(parts, (3, 6), ("p-line p-fine", "p-weekend"), strict=True):
+        levels = _levels(part[::each], at, x, reach * each)
+        canvas.area(levels["visible_hi"], levels["visible_lo"], "p-ribbon")
+        canvas.area(levels["usual_hi"], levels["usual_lo"], "p-season")
+        values = ((one.day, one.value) for one in part)
+        canvas.polyline(axes.over_days(values, at, x, reach), look)
+
+
+def _levels(
+    days: list[ControlDay], at: Frame, x: Scale, reach: int
+) -> dict[str, list[Point | None]]:
+    return {
+        name: axes.over_days(((one.day, getattr(one, name)) for one in days), at, x, reach)
+        for name in ("usual", "usual_lo", "usual_hi", "visible_lo", "visible_hi")
+    }
+
+
+def _marks(canvas: Canvas, days: list[ControlDay], per_day: float, at: Frame, x: Scale) -> None:
     plain: list[Point] = []
     weekend: list[Point] = []
     outside: list[Point] = []
@@ -138,8 +167,8 @@ def _marks(canvas: Canvas, days: list[ControlDay], at: Frame, x: Scale) -> None:
             kind.append((x(one.day.toordinal()), at.y(one.value)))
     if per_day >= _DENSE:
         canvas.dots(plain, "p-mark p-small" if per_day < _CROWDED else "p-mark")
-        canvas.rings(weekend)
-    canvas.shapes(outside, "diamond", "p-fill-other", small=per_day < _CROWDED)
+        canvas.rings(weekend, small=per_day < _CLOSE)
+    canvas.shapes(outside, "diamond", "p-fill-other", small=per_day < _CLOSE)
 
 
 def _limit(canvas: Canvas, figure: ControlChart, at: Frame) -> None:
@@ -156,6 +185,9 @@ def _limit(canvas: Canvas, figure: ControlChart, at: Frame) -> None:
         words = f"{words} {arrow}"
     sides: tuple[tuple[float, Anchor], ...] = ((at.left + 4, "start"), (at.right - 4, "end"))
     places: list[Place] = [
-        (place, level + off, anchor) for off in (-5, 14) for place, anchor in sides
+        (place, level + off, anchor)
+        for off in (-5, 14)
+        for place, anchor in sides
+        if level + off > at.top + 8
     ]
     canvas.label(places, shorten(words, at.right - at.left - 8), "p-soft")

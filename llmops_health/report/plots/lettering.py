@@ -1,6 +1,6 @@
 """How wide a text is, before any browser has seen it, and how it is cut, broken and escaped.
 
-Widths are those of Helvetica, widened by a fifth: the widest of readers' fonts, DejaVu, needs it.
+Widths are upper bounds, since nobody knows which font a reader has.
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ from xml.sax.saxutils import escape as _escape
 
 from llmops_health.report.plots.style import FONT_SIZE
 
-# Advance widths of ASCII 32 to 126, in thousandths of the font size (Adobe's Helvetica.afm).
-_HELVETICA = (
-    "278 278 355 556 556 889 667 191 333 333 389 584 278 333 278 278 556 556 556 556 556 556 556"
-    " 556 556 556 278 278 584 584 584 556 1015 667 667 722 722 667 611 778 722 278 500 667 556 833"
-    " 722 778 667 778 722 667 611 722 667 944 667 667 611 278 278 278 469 556 333 556 556 500 556"
-    " 556 278 556 556 222 222 500 222 833 556 556 556 556 333 500 278 556 500 722 500 500 500 334"
-    " 260 334 584"
+# Advance widths of ASCII 32 to 126 in thousandths of the font size, of the widest font that a
+# browser may take for the page's (DejaVu Sans; Verdana is as wide, most others a tenth narrower).
+_ADVANCES = (
+    "318 401 460 838 636 950 780 275 390 390 500 838 318 361 318 337 636 636 636 636 636 636 636"
+    " 636 636 636 337 337 838 838 838 531 1000 684 686 698 770 632 575 775 752 295 295 656 557 863"
+    " 748 787 603 787 695 635 611 732 684 989 685 611 685 390 337 390 838 500 500 613 635 550 635"
+    " 615 352 635 634 278 278 579 278 974 634 612 635 635 411 521 392 634 592 818 592 592 525 636"
+    " 337 636 838"
 )
-_WIDTHS = {chr(32 + at): int(width) / 1000 for at, width in enumerate(_HELVETICA.split())}
-_SAFETY = 1.2
+_WIDTHS = {chr(32 + at): int(advance) / 1000 for at, advance in enumerate(_ADVANCES.split())}
+_WIDTHS["\N{HORIZONTAL ELLIPSIS}"] = 1.0
+_STRONG = 1.14  # how much wider the same font is in bold
 _ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
 
@@ -43,15 +45,15 @@ class Box:
         )
 
 
-def width(text: str) -> float:
-    """Return an upper estimate of a text's width.
+def width(text: str, *, strong: bool = False) -> float:
+    """Return an upper estimate of a text's width; `strong` is for bold.
 
     Examples
     --------
-    >>> round(width("2 Oct"), 1)
-    34.4
+    >>> round(width("2 Oct"), 1), round(width("2 Oct", strong=True), 1)
+    (32.2, 36.7)
     """
-    return FONT_SIZE * _SAFETY * sum(_advance(character) for character in text)
+    return FONT_SIZE * (_STRONG if strong else 1.0) * sum(map(_advance, text))
 
 
 def _advance(character: str) -> float:
@@ -59,12 +61,12 @@ def _advance(character: str) -> float:
         return 0.0
     if east_asian_width(character) in "WF":
         return 1.0
-    return _WIDTHS.get(character, 0.75)
+    return _WIDTHS.get(character, 0.84)
 
 
-def text_box(x: float, y: float, text: str, anchor: str) -> Box:
+def text_box(x: float, y: float, text: str, anchor: str, *, strong: bool = False) -> Box:
     """Return the area of a text whose baseline is at `y`; `anchor` is start, middle or end."""
-    wide = width(text)
+    wide = width(text, strong=strong)
     left = x - {"start": 0.0, "middle": wide / 2, "end": wide}[anchor]
     return Box(left, y - 0.8 * FONT_SIZE, left + wide, y + 0.25 * FONT_SIZE)
 
@@ -94,7 +96,7 @@ def escape(text: str) -> str:
     return _escape(clean(text), {'"': "&quot;", "'": "&#39;"})
 
 
-def shorten(text: str, room: float) -> str:
+def shorten(text: str, room: float, *, strong: bool = False) -> str:
     """Cut a text to a width; what is cut is replaced by an ellipsis.
 
     Examples
@@ -103,14 +105,14 @@ def shorten(text: str, room: float) -> str:
     'support…'
     """
     text = clean(text)
-    if width(text) <= room:
+    if width(text, strong=strong) <= room:
         return text
-    while text and width(text + _ELLIPSIS) > room:
+    while text and width(text + _ELLIPSIS, strong=strong) > room:
         text = text[:-1]
     return text.rstrip() + _ELLIPSIS
 
 
-def wrap(text: str, room: float, n_lines: int) -> list[str]:
+def wrap(text: str, room: float, n_lines: int, *, strong: bool = False) -> list[str]:
     """Break a text between words into at most `n_lines`, the last of which may be cut.
 
     Examples
@@ -122,8 +124,8 @@ def wrap(text: str, room: float, n_lines: int) -> list[str]:
     words = clean(text).split()
     while words and len(lines) < n_lines - 1:
         n = 1
-        while n < len(words) and width(" ".join(words[: n + 1])) <= room:
+        while n < len(words) and width(" ".join(words[: n + 1]), strong=strong) <= room:
             n += 1
-        lines.append(shorten(" ".join(words[:n]), room))
+        lines.append(shorten(" ".join(words[:n]), room, strong=strong))
         words = words[n:]
-    return [*lines, shorten(" ".join(words), room)] if words else lines
+    return [*lines, shorten(" ".join(words), room, strong=strong)] if words else lines

@@ -136,4 +136,4 @@ def _counts(
             canvas.rectangle(place - half, bottom - max(high, 1), place + half, bottom, "p-bar")
     canvas.line((left, bottom), (x(x.hi), bottom), "p-axis")
     words = f"labelled calls in each group, at most {number(most, 1)}"
-    canvas.text(left, bottom - _STRIP - 5, words, "start", "p-soft")
+    canvas.text(left, bottom - _STRIP - 5, words, "start", "p-soft p-halo")

@@ -82,7 +82,8 @@ def _promise(canvas: Canvas, figure: RiskCoverage, at: Frame) -> None:
         (at.left + 4, level + 14, "start"),
         (at.right - 4, level + 14, "end"),
     ]
-    canvas.label(places, f"promised: at most {at.unit.read(figure.max_error)}", "p-soft")
+    inside = [place for place in places if place[1] > at.top + 8]
+    canvas.label(inside, f"promised: at most {at.unit.read(figure.max_error)}", "p-soft")
 
 
 def _gates(canvas: Canvas, figure: RiskCoverage, at: Frame, x: Scale) -> None:
@@ -111,7 +112,7 @@ def _gate(
 def _beside(canvas: Canvas, words: str, look: str, point: Point, at: Frame) -> None:
     """Write near a point: left and right of it, then farther up and down, within the frame."""
     x, y = point
-    half = width(words) / 2
+    half = width(words, strong=look == "p-strong") / 2
     middle = min(max(x, at.left + half + 2), at.right - half)
     places: list[Place] = [
         (x - 8, y - 7, "end"),

@@ -11,6 +11,7 @@ from typing import TypeGuard
 from llmops_health.report.plots.lettering import width
 
 _GAP = 12.0  # between two labels of an axis
+_MONTH_GAP = 6.0
 _PERCENT = {"share": "", "share of calls": "", "share of cost": "of the cost"}
 _LONG_DAYS = 330
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -218,7 +219,7 @@ def day_ticks(first: date, last: date, room: float) -> list[tuple[date, str]]:
 
 def _month_ticks(first: date, last: date, room: float) -> list[tuple[date, str]]:
     n_months = (last.year - first.year) * 12 + last.month - first.month
-    widest = width("May 2026") + _GAP
+    widest = width("May 2026") + _MONTH_GAP
     step = next((s for s in (1, 2, 3, 6) if room * s / (n_months + 1) >= widest), 12)
     places = range(first.year * 12 + first.month - 1, last.year * 12 + last.month)
     months = [date(at // 12, at % 12 + 1, 1) for at in places if at % step == 0]

@@ -46,6 +46,10 @@ font:400 {FONT_SIZE:g}px {_SANS};font-variant-numeric:tabular-nums}}
 .p-axis{{stroke:var(--p-soft);stroke-width:1}}
 .p-line,.p-other{{stroke:var(--p-main);stroke-width:1.6;stroke-linejoin:round;stroke-linecap:round}}
 .p-other{{stroke:var(--p-other);stroke-dasharray:5 3}}
+.p-weekend{{fill:none;stroke:var(--p-main);stroke-width:1;stroke-dasharray:1.5 1.5}}
+.p-fine{{stroke-width:1.1}}
+.p-post{{fill:none;stroke:var(--p-ink);stroke-width:1.8}}
+.p-post.p-under{{stroke:var(--p-paper);stroke-width:4.2}}
 .p-thin{{stroke-width:1;stroke-opacity:.55}}
 .p-edge{{stroke:var(--p-soft);stroke-width:1;stroke-dasharray:2 2}}
 .p-guide{{stroke:var(--p-ink);stroke-width:1}}
@@ -54,8 +58,10 @@ font:400 {FONT_SIZE:g}px {_SANS};font-variant-numeric:tabular-nums}}
 .p-whisker-other{{fill:none;stroke:var(--p-other);stroke-width:1.2}}
 .p-band{{fill:var(--p-main);fill-opacity:.16}}
 .p-band-other{{fill:var(--p-other);fill-opacity:.16}}
-.p-season{{fill:var(--p-soft);fill-opacity:.18}}
-.p-window{{fill:var(--p-soft);fill-opacity:.12}}
+.p-season{{fill:var(--p-soft);fill-opacity:.16}}
+.p-ribbon{{fill:var(--p-soft);fill-opacity:.07}}
+.p-window{{fill:var(--p-soft);fill-opacity:.1}}
+.p-rest{{fill:var(--p-soft);fill-opacity:.72}}
 .p-bar{{fill:var(--p-main)}}
 .p-bar-open{{fill:var(--p-paper);stroke:var(--p-fail);stroke-width:1.4}}
 .p-mark{{stroke-linecap:round;stroke-width:5;stroke:var(--p-main)}}
@@ -72,6 +78,7 @@ font:400 {FONT_SIZE:g}px {_SANS};font-variant-numeric:tabular-nums}}
 .p-fill-other{{fill:var(--p-other);stroke:var(--p-paper);stroke-width:.8}}
 .p-warn{{fill:var(--p-warn);stroke:var(--p-paper);stroke-width:.8}}
 .p-fail{{fill:var(--p-fail);stroke:var(--p-paper);stroke-width:.8}}
+.p-flat{{stroke:none}}
 """
 
 

@@ -7,7 +7,7 @@ from llmops_health.report.plots import axes
 from llmops_health.report.plots.axes import Frame, KeyItem
 from llmops_health.report.plots.canvas import WIDTH, Canvas
 from llmops_health.report.plots.lettering import shorten, width
-from llmops_health.report.plots.scales import Scale, Unit, is_known, known, nice_ticks, number
+from llmops_health.report.plots.scales import Scale, Unit, is_known, known, nice_ticks
 
 _ROW = 20.0
 _BAR = 10.0
@@ -16,6 +16,7 @@ _NAMES = 130.0
 _AXIS = 38.0
 _TOTAL = 20.0
 _PERCENT = Unit.of("share", 1.0)
+_COUNT = Unit.of("cases", 1.0)
 
 
 def draw(figure: CoverageByTopic) -> Canvas:
@@ -26,24 +27,31 @@ def draw(figure: CoverageByTopic) -> Canvas:
     top = axes.head(canvas, "share of traffic", _key(topics, rest)) - 5
     bottom = top + max(len(rows), 2) * _ROW
     canvas.height = bottom + _AXIS + (_TOTAL if _total(figure.covered) else 0)
-    names = [shorten(row.name, _NAMES) for row in rows]
+    looks = ["" if row is rest or row.is_covered else "p-strong" for row in rows]
+    names = [
+        shorten(row.name, _NAMES, strong=bool(look)) for row, look in zip(rows, looks, strict=True)
+    ]
     counts = [_cases(row) for row in rows]
-    left = max(map(width, names), default=0.0) + 8
-    right = WIDTH - max([width(words) for words in counts], default=0.0) - 8
+    left = _widest(names, looks) + 8
+    right = WIDTH - _widest(counts, looks) - 8
     at = Frame(left, top, right, bottom, Scale(0.0, 1.0, bottom, top), _PERCENT, 0.1)
     x = axes.numbers_axis(canvas, (0.0, _most(rows)), "share", "share of traffic", at)
     canvas.line((left, top), (left, bottom), "p-axis")
     if not rows:
         axes.nothing(canvas, at, "No traffic has a topic.")
-    for row, name, count, place in zip(rows, names, counts, range(len(rows)), strict=True):
+    for place, (row, name, count, look) in enumerate(zip(rows, names, counts, looks, strict=True)):
         middle = top + (place + 0.5) * _ROW
-        _bar(canvas, row, middle, x, "season" if row is rest else _look(row))
-        look = "" if row is rest or row.is_covered else "p-strong"
+        _bar(canvas, row, middle, x, "rest" if row is rest else _look(row))
         canvas.text(left - 8, middle + 4, name, "end", look)
         canvas.text(WIDTH, middle + 4, count, "end", look or "p-soft")
     if total := _total(figure.covered):
         canvas.text(0, canvas.height - 5, total, "start", "p-strong")
     return canvas
+
+
+def _widest(texts: list[str], looks: list[str]) -> float:
+    pairs = zip(texts, looks, strict=True)
+    return max((width(words, strong=bool(look)) for words, look in pairs), default=0.0)
 
 
 def _rows(figure: CoverageByTopic) -> tuple[list[TopicShare], TopicShare | None]:
@@ -74,13 +82,13 @@ def _key(topics: list[TopicShare], rest: TopicShare | None) -> list[KeyItem]:
     if any(not one.is_covered for one in topics):
         items.append(("bar-open", "not covered"))
     if any(is_known(one.share_before) for one in (*topics, *([rest] if rest else []))):
-        items.append((("tick", "p-guide"), "before"))
+        items.append((("post", "p-post"), "before"))
     return items
 
 
 def _cases(row: TopicShare) -> str:
     words = "case" if row.n_cases == 1 else "cases"
-    many = number(row.n_cases, 1) if row.n_cases else "no"
+    many = _COUNT.read(row.n_cases) if row.n_cases else "no"
     return f"{_PERCENT.write(row.share, 0.01)}, {many} {words}"
 
 
@@ -100,7 +108,9 @@ def _bar(canvas: Canvas, row: TopicShare, middle: float, x: Scale, look: str) ->
     if is_known(row.lo) and is_known(row.hi) and row.hi > row.lo:
         canvas.line((x(row.lo), middle), (x(row.hi), middle), "p-guide")
     if is_known(row.share_before):
-        canvas.shapes([(x(row.share_before), middle)], "tick", "p-guide")
+        place = (x(row.share_before), middle)
+        canvas.shapes([place], "post", "p-post p-under")
+        canvas.shapes([place], "post", "p-post")
 
 
 def _total(covered: Estimate) -> str:

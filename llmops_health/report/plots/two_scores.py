@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from math import inf
 
 from llmops_health.figures import DatedEstimate, Estimate, TwoScores
 from llmops_health.report.plots import axes
@@ -16,6 +18,9 @@ HEIGHT = 250.0
 _PERCENT = Unit.of("share", 1.0)
 _POINTS = Unit.of("pp", 1.0)
 _CROWDED = 9.0  # units between estimates below which their intervals are a band
+_DENSE = 3.0  # units between estimates below which they are only a line
+_BAND_STEP = 2.4  # units between points of a dense band
+_DODGE = 1.8  # to either side, where both have estimates about the same days
 _LAST_LINE = 20.0
 _EVALS: KeyItem = ("dot", "eval score")
 _SATISFACTION: KeyItem = (("square", "p-fill-other"), "satisfaction")
@@ -38,7 +43,7 @@ def draw(figure: TwoScores) -> Canvas:
         "share",
         top=top,
         bottom=floor,
-        right=WIDTH - max(map(width, endings), default=0.0) - 8,
+        right=WIDTH - max((width(ending, strong=True) for ending in endings), default=0.0) - 8,
     )
     if widened:
         canvas.text(0, HEIGHT - 5, widened, "start", "p-strong")
@@ -47,17 +52,24 @@ def draw(figure: TwoScores) -> Canvas:
         return canvas
     first, last = min(one.first for one in every), max(one.last for one in every)
     x = axes.days_axis(canvas, first, last, at, floor)
-    for window, words in ((figure.before, "before"), (figure.after, "after")):
-        if window and window[0] <= last and window[1] >= first:
-            days = max(window[0], first), min(window[1], last)
-            axes.window(canvas, days, words, at, x)
-    _intervals(canvas, satisfaction, at, x, "-other")
-    _intervals(canvas, evals, at, x, "")
-    paths = [_points(one, at, x) for one in (evals, satisfaction)]
-    canvas.polyline(paths[1], "p-other")
-    canvas.polyline(paths[0], "p-line")
-    canvas.shapes(paths[1], "square", "p-fill-other", small=_is_crowded(paths[1]))
-    canvas.dots(paths[0], "p-mark p-small" if _is_crowded(paths[0]) else "p-mark")
+    for days, words, show in (
+        (figure.after, "after", axes.window),
+        (figure.before, "before", axes.bracket),
+    ):
+        if days and days[0] <= last and days[1] >= first:
+            show(canvas, (max(days[0], first), min(days[1], last)), words, at, x)
+    aside = _DODGE if _share_days(evals, satisfaction) else 0.0
+    left, right = (replace(x, start=x.start + off, stop=x.stop + off) for off in (-aside, aside))
+    _intervals(canvas, satisfaction, at, right, "-other")
+    _intervals(canvas, evals, at, left, "")
+    paths = [_points(evals, at, left), _points(satisfaction, at, right)]
+    fine = [" p-fine" if _spacing(path) < _DENSE else "" for path in paths]
+    canvas.polyline(paths[1], f"p-other{fine[1]}")
+    canvas.polyline(paths[0], f"p-line{fine[0]}")
+    if not fine[1]:
+        canvas.shapes(paths[1], "square", "p-fill-other", small=_is_crowded(paths[1]))
+    if not fine[0]:
+        canvas.dots(paths[0], "p-mark p-small" if _is_crowded(paths[0]) else "p-mark")
     _name_endings(canvas, [one[-1] for one in (evals, satisfaction) if one], at)
     return canvas
 
@@ -65,6 +77,11 @@ def draw(figure: TwoScores) -> Canvas:
 def _shown(estimates: Sequence[DatedEstimate]) -> list[DatedEstimate]:
     there = [one for one in estimates if is_known(one.estimate.value)]
     return sorted(there, key=lambda one: (one.last, one.first))
+
+
+def _share_days(evals: list[DatedEstimate], satisfaction: list[DatedEstimate]) -> bool:
+    """Return whether intervals of the two would lie upon each other."""
+    return bool({one.first for one in evals} & {one.first for one in satisfaction})
 
 
 def _range(every: list[DatedEstimate]) -> tuple[float, float]:
@@ -81,8 +98,12 @@ def _points(estimates: list[DatedEstimate], at: Frame, x: Scale) -> list[Point]:
     ]
 
 
+def _spacing(points: Sequence[Point]) -> float:
+    return (points[-1][0] - points[0][0]) / (len(points) - 1) if len(points) > 1 else inf
+
+
 def _is_crowded(points: Sequence[Point]) -> bool:
-    return len(points) > 1 and (points[-1][0] - points[0][0]) / (len(points) - 1) < _CROWDED
+    return _spacing(points) < _CROWDED
 
 
 def _intervals(
@@ -90,23 +111,27 @@ def _intervals(
 ) -> None:
     """Draw each interval and the days it is about; a band where they would stand too close."""
     spans: list[tuple[float, float, float]] = []
-    for one, (place, level) in zip(estimates, _points(estimates, at, x), strict=True):
+    points = _points(estimates, at, x)
+    is_crowded = _is_crowded(points)
+    for one, (place, level) in zip(estimates, points, strict=True):
         lo, hi = one.estimate.lo, one.estimate.hi
         if is_known(lo) and is_known(hi):
             spans.append((place, at.y(hi), at.y(lo)))
-        if one.last > one.first and not _is_crowded(_points(estimates, at, x)):
+        if one.last > one.first and not is_crowded:
             start, stop = (x(day.toordinal()) for day in (one.first, one.last))
             canvas.line((start, level), (stop, level), f"p-whisker{which}")
-    if _is_crowded([(place, top) for place, top, _ in spans]):
-        upper = [(place, top) for place, top, _ in spans]
-        lower = [(place, bottom) for place, _, bottom in spans]
+    tops = [(place, top) for place, top, _ in spans]
+    if _is_crowded(tops):
+        each = max(1, round(_BAND_STEP / max(_spacing(tops), 0.1)))
+        upper = tops[::each]
+        lower = [(place, bottom) for place, _, bottom in spans[::each]]
         canvas.area(upper, lower, f"p-band{which}")
     else:
         canvas.whiskers(spans, f"p-whisker{which}")
 
 
 def _ending(one: DatedEstimate) -> str:
-    return _PERCENT.read(one.estimate.value) if is_known(one.estimate.value) else ""
+    return _PERCENT.write(one.estimate.value, 0.001) if is_known(one.estimate.value) else ""
 
 
 def _name_endings(canvas: Canvas, newest: list[DatedEstimate], at: Frame) -> None:
@@ -126,7 +151,7 @@ def _widened(change: Estimate | None) -> str:
     if change is None or not is_known(change.value):
         return ""
     sign = "+" if change.value > 0 else ""
-    words = f"Change of the gap: {sign}{_POINTS.read(change.value)} pp"
+    words = f"Change of the gap: {sign}{_POINTS.write(change.value, 0.1)} pp"
     if is_known(change.lo) and is_known(change.hi):
-        words += f" ({_POINTS.read(change.lo)} to {_POINTS.read(change.hi)})"
+        words += f" ({_POINTS.write(change.lo, 0.1)} to {_POINTS.write(change.hi, 0.1)})"
     return words
