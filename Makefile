@@ -7,7 +7,7 @@ DAYS ?= 60
 JOBS ?= auto
 DUCKDB_OTHER ?= duckdb>=1.5,<1.6
 
-.PHONY: install demo test fast lint format types validate docs cookbook other-duckdb check lock clean
+.PHONY: install demo test fast lint format types validate docs cookbook other-duckdb bench check lock clean
 
 # Locked versions into a fresh environment; only the package registry is asked.
 install: $(VENV)/.installed
@@ -58,6 +58,10 @@ other-duckdb: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --no-deps --target $(VENV)/other-duckdb "$(DUCKDB_OTHER)"
 	PYTHONPATH=$(VENV)/other-duckdb $(BIN)/python -m pytest -q -m "not slow" \
 		llmops_health_tests/test_sqlfiles.py llmops_health_tests/storage llmops_health_tests/ingest llmops_health_tests/text/test_macros.py
+
+# The goals of speed, into docs/benchmarks.md: half an hour on a machine with nothing else to do.
+bench: install
+	$(BIN)/python -m benchmarks
 
 check: lint types validate test other-duckdb
 

@@ -1,0 +1,71 @@
+"""A day of a million calls of 20 features: from core rows to verdicts of all modes.
+
+The calls are read first, which is not timed. 28 days of 10,000 calls lie before; their summaries
+are as wide as those of a million calls would be, their core rows are fewer. Timed are the steps
+core to verdicts of the job `health_of_days` as Dagster's event log has them, in a fresh process;
+the peak is of the whole process. Processor time is of what our functions did. What the job adds
+after the verdicts (candidates, publishing) is a line of its own, and so is each part that takes
+most.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks.measuring import Row, Size, fresh, median
+from benchmarks.worlds import Plan, days_of
+
+PLANS = {
+    Size.FULL: Plan(n_features=20, days=29, calls_per_day=10_000, burst=1_000_000),
+    Size.QUICK: Plan(n_features=2, days=14, calls_per_day=40, burst=600),
+}
+RUNS = {Size.FULL: 3, Size.QUICK: 1}
+MAX_SECONDS = 30.0
+MAX_PEAK_MB = 2_000.0
+SHOWN_PARTS = 12
+
+
+def measure(size: Size) -> list[Row]:
+    """Return the goals of one large day, and what takes most of it."""
+    plan = PLANS[size]
+    first, last = (day.isoformat() for day in days_of(plan))
+    with tempfile.TemporaryDirectory(prefix="benchmark-day-") as folder:
+        made = fresh("benchmarks.worlds:write", folder=folder, **asdict(plan)).found
+        path = str(Path(folder) / "llmops-health.yaml")
+        fresh("benchmarks.one_run:history", config_path=path, first=first, last=last)
+        runs = [
+            fresh(
+                "benchmarks.one_run:job",
+                config_path=path,
+                name="health_of_days",
+                first=last,
+                last=last,
+            )
+            for _ in range(RUNS[size])
+        ]
+    middle = median(runs)
+    found = middle.found
+    n = f"{plan.burst:,} calls of {plan.n_features} features"
+    rows = [
+        Row(
+            f"all modes of a day of {n}: core to verdicts",
+            "s",
+            found["to_verdicts_s"],
+            MAX_SECONDS,
+            note=f"median of {len(runs)}; three modes exist",
+            wall_s=found["to_verdicts_s"],
+            cpu_s=found["own_cpu_s"],
+            peak_mb=middle.peak_mb,
+        ),
+        Row("the same: peak memory", "MB", max(one.peak_mb for one in runs), MAX_PEAK_MB),
+        middle.as_row("the same with candidates, page and publishing"),
+    ]
+    rows += [Row(f"of these, step {name}", "s", took) for name, took in found["steps"].items()]
+    parts = sorted(found["parts"].items(), key=lambda part: -part[1][0])[:SHOWN_PARTS]
+    rows += [
+        Row(f"of these, {name}", "s", wall, wall_s=wall, cpu_s=cpu) for name, (wall, cpu) in parts
+    ]
+    rows.append(Row("calls in the project", "calls", made["n_calls"]))
+    return rows
