@@ -47,15 +47,6 @@ class Frame:
     bottom: float
     y: Scale
     unit: Unit
-    step: float
-
-    def is_within(self, point: Point) -> bool:
-        """Return whether a point lies inside, not on the upper or the lower rim."""
-        return self.top < point[1] < self.bottom
-
-    def words(self, value: float) -> str:
-        """Write a value a digit finer than the axis does."""
-        return self.unit.write(value, self.step / 10)
 
 
 def head(canvas: Canvas, words: str, key: Sequence[KeyItem]) -> float:
@@ -115,7 +106,7 @@ def frame(
         canvas.line((left, y(tick)), (right, y(tick)), "p-grid")
         canvas.text(left - 6, y(tick) + 4, name, "end", "p-soft")
     canvas.line((left, bottom), (right, bottom), "p-axis")
-    return Frame(left, top, right, bottom, y, how, step)
+    return Frame(left, top, right, bottom, y, how)
 
 
 def days_axis(canvas: Canvas, first: date, last: date, at: Frame, bottom: float) -> Scale:

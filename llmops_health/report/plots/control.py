@@ -30,12 +30,13 @@ def draw(figure: ControlChart) -> Canvas:
     is_told = unit.words.lower() in figure.measure.lower().split()
     what = ", ".join(part for part in (figure.measure, "" if is_told else unit.words) if part)
     per_day = (WIDTH - _MARGINS) / _n_days(days)
-    top = axes.head(canvas, what, _key(days, per_day)) + axes.LINE - 4
+    range_ = _range(figure, days)
+    top = axes.head(canvas, what, _key(days, per_day, range_)) + axes.LINE - 4
     newest = next((one for one in reversed(days) if is_known(one.value)), None)
     ending = unit.read(newest.value) if newest and newest.value is not None else ""
     at = axes.frame(
         canvas,
-        _range(figure, days),
+        range_,
         figure.unit,
         top=top,
         bottom=HEIGHT - 22,
@@ -47,7 +48,7 @@ def draw(figure: ControlChart) -> Canvas:
     x = axes.days_axis(canvas, days[0].day, days[-1].day, at, at.bottom)
     _windows(canvas, figure, days, at, x)
     if per_day >= _DENSE:
-        _season(canvas, days, at, x)
+        _season(canvas, days, range_, at, x)
         values = axes.over_days(((one.day, one.value) for one in days), at, x)
         canvas.polyline(values, "p-line p-thin")
     else:
@@ -94,7 +95,7 @@ def _n_days(days: list[ControlDay]) -> int:
     return days[-1].day.toordinal() - days[0].day.toordinal() + 1 if days else 1
 
 
-def _key(days: list[ControlDay], per_day: float) -> list[KeyItem]:
+def _key(days: list[ControlDay], per_day: float, range_: tuple[float, float]) -> list[KeyItem]:
     shown = [one for one in days if is_known(one.value)]
     within = [one for one in shown if not _is_outside(one)]
     items: list[KeyItem] = []
@@ -106,10 +107,10 @@ def _key(days: list[ControlDay], per_day: float) -> list[KeyItem]:
         items.append((("diamond", "p-fill-other"), "unusual"))
     if any(is_known(one.usual_lo) and is_known(one.usual_hi) for one in days):
         items.append(("season", "usual range"))
-    if any(is_known(one.visible_lo) and is_known(one.visible_hi) for one in days):
-        items.append(("ribbon", "least visible change"))
-    elif any(is_known(one.visible_lo) or is_known(one.visible_hi) for one in days):
-        items.append(("edge", "least visible change"))
+    ends = [[_within(end, range_) for end in (one.visible_lo, one.visible_hi)] for one in days]
+    if any(len(known(pair)) > 0 for pair in ends):
+        has_both = any(is_known(one.visible_lo) and is_known(one.visible_hi) for one in days)
+        items.append(("ribbon" if has_both else "edge", "least visible change"))
     return items
 
 
@@ -124,16 +125,22 @@ def _windows(
         axes.bracket(canvas, (start, stop), "compared with", at, x)
 
 
-def _season(canvas: Canvas, days: list[ControlDay], at: Frame, x: Scale) -> None:
+def _season(
+    canvas: Canvas, days: list[ControlDay], range_: tuple[float, float], at: Frame, x: Scale
+) -> None:
     half = (x(1.0 + x.lo) - x(x.lo)) / 2
     levels = _levels(days, at, x, 1)
     canvas.stepped_area(levels["visible_hi"], levels["visible_lo"], half, "p-ribbon")
     canvas.stepped_area(levels["usual_hi"], levels["usual_lo"], half, "p-season")
     for name in ("visible_lo", "visible_hi"):
         # A limit beyond the frame is not drawn on its rim, where none is.
-        edge = [point if point and at.is_within(point) else None for point in levels[name]]
-        canvas.levels(edge, half, "p-edge")
+        inside = ((one.day, _within(getattr(one, name), range_)) for one in days)
+        canvas.levels(axes.over_days(inside, at, x), half, "p-edge")
     canvas.levels(levels["usual"], half, "p-axis p-thin")
+
+
+def _within(limit: float | None, range_: tuple[float, float]) -> float | None:
+    return limit if is_known(limit) and range_[0] <= limit <= range_[1] else None
 
 
 def _weeks(canvas: Canvas, days: list[ControlDay], per_day: float, at: Frame, x: Scale) -> None:

@@ -34,7 +34,7 @@ def draw(figure: CoverageByTopic) -> Canvas:
     counts = [_cases(row) for row in rows]
     left = _widest(names, looks) + 8
     right = WIDTH - _widest(counts, looks) - 8
-    at = Frame(left, top, right, bottom, Scale(0.0, 1.0, bottom, top), _PERCENT, 0.1)
+    at = Frame(left, top, right, bottom, Scale(0.0, 1.0, bottom, top), _PERCENT)
     x = axes.numbers_axis(canvas, (0.0, _most(rows)), "share", "share of traffic", at)
     canvas.line((left, top), (left, bottom), "p-axis")
     if not rows:

@@ -62,7 +62,7 @@ def test_a_key_takes_as_many_lines_as_it_needs() -> None:
 def test_numbers_below_do_not_meet_and_stay_inside() -> None:
     for unit, range_ in (("share", (0.0, 1.0)), ("", (0.0, 0.123)), ("", (1e6, 9e6))):
         canvas = Canvas(300)
-        at = Frame(40, 10, 419, 250, Scale(0, 1, 250, 10), Unit(""), 0.1)
+        at = Frame(40, 10, 419, 250, Scale(0, 1, 250, 10), Unit(""))
         axes.numbers_axis(canvas, range_, unit, "stated confidence", at)
         assert len(canvas._texts) >= 3
         for one, other in combinations(canvas._texts, 2):

@@ -140,3 +140,8 @@ def test_a_long_span_has_a_line_for_weekdays_and_one_for_weekends() -> None:
         shown = [level for _, level in points(root, look)]
         assert shown[-2:] == pytest.approx([y(value)] * 2, abs=0.2)
     assert {"weekday", "weekend"} <= set(words(figure(*days)))
+
+
+def test_the_key_names_the_visible_change_only_where_it_is_seen() -> None:
+    assert "least visible change" in words(three({"visible_lo": 120, "visible_hi": 9000}))
+    assert "least visible change" not in words(three({"visible_lo": -9000, "visible_hi": 9000}))
