@@ -51,6 +51,16 @@ class Finding:
     evidence_sql: str = ""
 
 
+def not_applicable(message: str, *, segment: str = "") -> Finding:
+    """Return that a check has nothing to judge here, and why."""
+    return Finding(status=Status.NOT_APPLICABLE, n=0, message=message, segment=segment)
+
+
+def not_enough_data(n: int, message: str, *, segment: str = "") -> Finding:
+    """Return that `n` rows are too few, or tell too little, to judge; `message` says what lacks."""
+    return Finding(status=Status.NOT_ENOUGH_DATA, n=n, message=message, segment=segment)
+
+
 def literal(value: object) -> str:
     """Return a value as an SQL literal, for `evidence_sql`, which has to run as it stands.
 

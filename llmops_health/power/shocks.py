@@ -11,8 +11,7 @@ When a change starts, and what is judged, is in `llmops_health.power.replay`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from math import log
 from typing import Final
 
@@ -21,11 +20,10 @@ import numpy.typing as npt
 import polars as pl
 
 from llmops_health.kernels.histograms import GAMMA, ZERO_BIN
-from llmops_health.power.sums import Vectors, daily_vectors, moved_apart, next_in_order
+from llmops_health.power.shock import CHANCE, NEXT, Moves, Shock, count, is_moved, moving
+from llmops_health.power.sums import Vectors, daily_vectors, next_in_order
 
 NEW_TOPIC: Final = -1
-_U = "_u"
-_NEXT: Final = "next"
 _LN_2: Final = log(2)
 _DOUBLE_BINS: Final = round(_LN_2 / log(GAMMA))
 # Four coarse bins of eight: 1.9 times as long.
@@ -41,16 +39,6 @@ _HALVED: Final = ("confidence", "context_score")
 _SHARES: Final = ("error", "truncated", "refusal")
 _COSTS: Final = ("cost_usd", "cost_usd_capped")
 _LOGARITHMS: Final = ("ln_cost_usd", "ln_latency_ms", "ln_ttft_ms")
-
-Moves = Callable[[pl.DataFrame, float], pl.DataFrame]
-
-
-@dataclass(frozen=True, slots=True)
-class Shock:
-    """The standard change of a table: in words, and done to rows that carry a chance each."""
-
-    words: str
-    apply: Moves
 
 
 def shocked(table: str, rows: pl.DataFrame, share: float, rng: np.random.Generator) -> pl.DataFrame:
@@ -76,7 +64,7 @@ def shocked(table: str, rows: pl.DataFrame, share: float, rng: np.random.Generat
         raise ValueError(f"share must lie in 0-1, got {share}.")
     if rows.is_empty():
         return rows
-    moved = SHOCKS[table].apply(rows.with_columns(pl.Series(_U, rng.random(len(rows)))), share)
+    moved = SHOCKS[table].apply(rows.with_columns(pl.Series(CHANCE, rng.random(len(rows)))), share)
     return moved.select(pl.col(name).cast(kind) for name, kind in rows.schema.items())
 
 
@@ -86,40 +74,18 @@ def in_words(tables: Sequence[str], share: float) -> str:
     return f"{100 * share:g} % of rows shifted ({'; '.join(told)})"
 
 
-def _count(n: str | pl.Expr, share: float) -> pl.Expr:
-    """Return how many of `n` rows change: the share of them, on average over the chances."""
-    of = pl.col(n) if isinstance(n, str) else n
-    return (of * share + pl.col(_U)).floor().clip(0, of.clip(lower_bound=0))
-
-
-def _is_moved(share: float) -> pl.Expr:
-    return pl.col(_U) < share
-
-
-def _moving(to: Mapping[str, pl.Expr], *, where: pl.Expr, sums: Sequence[str] = ()) -> Moves:
-    """Move a share of `n`, with its sums, from where it is counted to where `to` says."""
-
-    def apply(rows: pl.DataFrame, share: float) -> pl.DataFrame:
-        n_moved = pl.when(where & (pl.col("n") > 0)).then(_count("n", share)).otherwise(0.0)
-        aside = [_NEXT] if _NEXT in rows.columns else []
-        marked = rows.with_columns(n_moved.alias(_U))
-        return moved_apart(marked, to, n_moved=_U, sums=sums, aside=aside)
-
-    return apply
-
-
 def _categories(rows: pl.DataFrame, share: float) -> pl.DataFrame:
     following = next_in_order(
         rows.filter(pl.col("value") != _NULL_VALUE), "value", within=["field"]
     )
     known = rows.join(following, on=["field", "value"], how="left", maintain_order="left")
-    moves = _moving({"value": pl.col(_NEXT)}, where=pl.col(_NEXT).is_not_null())
+    moves = moving({"value": pl.col(NEXT)}, where=pl.col(NEXT).is_not_null())
     return moves(known, share)
 
 
 def _embeddings(rows: pl.DataFrame, share: float) -> pl.DataFrame:
     """Put a share of each day's texts on one topic, at a distance from the mean of all."""
-    signs = np.where(rows[_U].to_numpy() < 0.5, -1.0, 1.0)
+    signs = np.where(rows[CHANCE].to_numpy() < 0.5, -1.0, 1.0)
     n = rows["n"].to_numpy().astype(np.float64)
     spaces = {"sum_z": _TOPIC_DISTANCE, "sum_phi": _TOPIC_MMD}
     return rows.with_columns(
@@ -152,7 +118,7 @@ def _onto_topic(
 
 
 def _text_cells(rows: pl.DataFrame, share: float) -> pl.DataFrame:
-    moved = _is_moved(share) & (pl.col("cell") != NEW_TOPIC)
+    moved = is_moved(share) & (pl.col("cell") != NEW_TOPIC)
     return rows.with_columns(
         cell=pl.when(moved).then(NEW_TOPIC).otherwise(pl.col("cell")),
         similarity=pl.when(moved).then(pl.col("similarity").min()).otherwise(pl.col("similarity")),
@@ -165,7 +131,7 @@ def _rates(rows: pl.DataFrame, share: float) -> pl.DataFrame:
         pl.col("metric").is_in(names) for names in (_SHARES, _COSTS, _LOGARITHMS)
     )
     x, xx, n = pl.col("sum_x"), pl.col("sum_xx"), pl.col("n")
-    hits, doubled = _count(n - x, share), _count("n", share)
+    hits, doubled = count(n - x, share), count("n", share)
     part = pl.when(n > 0).then(doubled / n).otherwise(0.0)
     return rows.with_columns(
         sum_x=pl.when(is_share)
@@ -192,9 +158,9 @@ def _labels(names: str, other: str, sums: Sequence[str]) -> Moves:
         known = rows.filter(pl.col(names).is_not_null())
         following = next_in_order(known, names, lonely="(other)")
         joined = rows.join(following, on=names, how="left", maintain_order="left")
-        moves = _moving(
-            {names: pl.col(_NEXT)},
-            where=(pl.col(names) == pl.col(other)) & pl.col(_NEXT).is_not_null(),
+        moves = moving(
+            {names: pl.col(NEXT)},
+            where=(pl.col(names) == pl.col(other)) & pl.col(NEXT).is_not_null(),
             sums=sums,
         )
         return moves(joined, share)
@@ -207,12 +173,12 @@ def _hours(rows: pl.DataFrame, share: float) -> pl.DataFrame:
     day = ["day", "run_kind"]
     so_far = pl.col("n").cum_sum().over(day, order_by="hour")
     kept = ((1 - share) * pl.col("n").sum().over(day) - so_far + pl.col("n")).ceil()
-    left = rows.with_columns(kept.clip(0, pl.col("n")).cast(pl.Int64).alias(_U))
-    part = pl.col(_U) / pl.col("n")
+    left = rows.with_columns(kept.clip(0, pl.col("n")).cast(pl.Int64).alias(CHANCE))
+    part = pl.col(CHANCE) / pl.col("n")
     hour = pl.col("last_started_at").dt.truncate("1h")
     into = (pl.col("last_started_at") - hour).dt.total_microseconds()
-    return left.filter(pl.col(_U) > 0).with_columns(
-        n=pl.col(_U),
+    return left.filter(pl.col(CHANCE) > 0).with_columns(
+        n=pl.col(CHANCE),
         last_started_at=hour + pl.duration(microseconds=(into * part).cast(pl.Int64)),
         n_late=(pl.col("n_late") * part).floor(),
         n_dated=(pl.col("n_dated") * part).ceil(),
@@ -220,13 +186,13 @@ def _hours(rows: pl.DataFrame, share: float) -> pl.DataFrame:
 
 
 def _nulls(rows: pl.DataFrame, share: float) -> pl.DataFrame:
-    lost = _count(pl.col("n") - pl.col("n_null"), share)
+    lost = count(pl.col("n") - pl.col("n_null"), share)
     return rows.with_columns(n_null=pl.col("n_null") + lost)
 
 
 def _repeats(rows: pl.DataFrame, share: float) -> pl.DataFrame:
     def where_moved(name: str, to: pl.Expr) -> pl.Expr:
-        return pl.when(_is_moved(share)).then(to).otherwise(pl.col(name)).alias(name)
+        return pl.when(is_moved(share)).then(to).otherwise(pl.col(name)).alias(name)
 
     # An expression of null stays null: what is not known of a prompt does not change.
     return rows.with_columns(
@@ -238,13 +204,13 @@ def _repeats(rows: pl.DataFrame, share: float) -> pl.DataFrame:
 
 
 def _satisfaction(rows: pl.DataFrame, share: float) -> pl.DataFrame:
-    part = pl.when(pl.col("n") > 0).then(_count("n", share) / pl.col("n")).otherwise(0.0)
+    part = pl.when(pl.col("n") > 0).then(count("n", share) / pl.col("n")).otherwise(0.0)
     return rows.with_columns(pl.col("sum_score", "sum_score_sq") * (1 - part))
 
 
 def _histograms() -> Moves:
     steps = pl.when(pl.col("field").is_in(_HALVED)).then(-_DOUBLE_BINS).otherwise(_DOUBLE_BINS)
-    return _moving({"k": pl.col("k") + steps}, where=pl.col("k") > ZERO_BIN)
+    return moving({"k": pl.col("k") + steps}, where=pl.col("k") > ZERO_BIN)
 
 
 SHOCKS: Final[dict[str, Shock]] = {
@@ -254,18 +220,18 @@ SHOCKS: Final[dict[str, Shock]] = {
     ),
     "summary__cells": Shock(
         "inputs on a topic far from all known ones",
-        _moving({"cell": pl.lit(NEW_TOPIC)}, where=pl.col("cell") != NEW_TOPIC),
+        moving({"cell": pl.lit(NEW_TOPIC)}, where=pl.col("cell") != NEW_TOPIC),
     ),
     "summary__embeddings": Shock("inputs on a topic far from all known ones", _embeddings),
     "summary__text_cells": Shock("inputs on a topic far from all known ones", _text_cells),
     "summary__novelty": Shock(
         "inputs on a topic far from all known ones",
-        _moving({"cell_is_new": pl.lit(value=True)}, where=~pl.col("cell_is_new")),
+        moving({"cell_is_new": pl.lit(value=True)}, where=~pl.col("cell_is_new")),
     ),
     "summary__rates": Shock("calls fail or are cut off, and cost twice as much", _rates),
     "summary__latency_buckets": Shock(
         "calls take 1.9 times as long",
-        _moving(
+        moving(
             {"k_coarse": pl.col("k_coarse") + _COARSE_BINS},
             where=pl.col("k_coarse") >= _LOWEST_COARSE,
         ),
@@ -276,7 +242,7 @@ SHOCKS: Final[dict[str, Shock]] = {
     ),
     "summary__confidence": Shock(
         "calls state half the confidence",
-        _moving(
+        moving(
             {"k": pl.col("k") // 2, "sum_conf": pl.col("sum_conf") / 2},
             where=pl.col("k") >= 0,
             sums=["sum_conf"],
