@@ -23,7 +23,8 @@ from benchmarks import peers
 from benchmarks.measuring import Row, Size, Work, fresh, median, median_ratio
 from llmops_health import sqlfiles
 from llmops_health.kernels.histograms import w1
-from llmops_health.storage.warehouse import Day, Warehouse
+from llmops_health.storage.day import Day
+from llmops_health.storage.warehouse import Warehouse
 
 SEED = 11
 ROWS = {Size.FULL: 1_000_000, Size.QUICK: 4_000}

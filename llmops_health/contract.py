@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+FIRST_DAY = "2020-01-01"
+"""Times of events before it are refused: epochs in a wrong unit end there."""
+
 
 class Kind(StrEnum):
     """How a column's value is read, checked and stored."""

@@ -16,7 +16,8 @@ from llmops_health.config import Config, Feature
 from llmops_health.figures import Figure
 from llmops_health.findings import CheckParams, Finding
 from llmops_health.health import Check, History
-from llmops_health.storage.warehouse import Day, Warehouse, frame
+from llmops_health.storage.day import Day
+from llmops_health.storage.warehouse import Warehouse, frame
 
 FINDING_COLUMNS = {
     "day": "date",

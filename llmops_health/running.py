@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from llmops_health import config
 from llmops_health.config import Config
 from llmops_health.storage import days
-from llmops_health.storage.warehouse import Day, Warehouse
+from llmops_health.storage.day import Day
+from llmops_health.storage.warehouse import Warehouse
 
 if TYPE_CHECKING:
     import dagster as dg

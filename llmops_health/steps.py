@@ -23,8 +23,9 @@ from llmops_health.report import candidates, page
 from llmops_health.report.verdicts import VERDICT_COLUMNS
 from llmops_health.report.verdicts import verdicts as rolled_up
 from llmops_health.storage import contents, retention
+from llmops_health.storage.day import Day
 from llmops_health.storage.days import CORE_DAY_COLUMNS, JUDGED_COLUMNS, SETTLED_COLUMNS
-from llmops_health.storage.warehouse import Day, Warehouse, frame, open_published
+from llmops_health.storage.warehouse import Warehouse, frame, open_published
 from llmops_health.text import vectors
 
 # A codebook is fitted on a feature's first weeks; nothing before is ever needed.

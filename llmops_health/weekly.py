@@ -21,7 +21,8 @@ from llmops_health.power import cards
 from llmops_health.power.quiet import REPLAY_DAYS
 from llmops_health.report import evidently_report
 from llmops_health.steps import report_folder, texts_at_hand
-from llmops_health.storage.warehouse import Day, Warehouse, frame
+from llmops_health.storage.day import Day
+from llmops_health.storage.warehouse import Warehouse, frame
 
 EVIDENTLY_FOLDER = "evidently"
 

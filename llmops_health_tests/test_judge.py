@@ -16,7 +16,8 @@ from llmops_health.figures import CoverageByTopic, Estimate, Figure
 from llmops_health.findings import CheckParams, Finding, Status
 from llmops_health.health import Check
 from llmops_health.judge import FIGURE_COLUMNS, FINDING_COLUMNS
-from llmops_health.storage.warehouse import Day, Warehouse
+from llmops_health.storage.day import Day
+from llmops_health.storage.warehouse import Warehouse
 
 MONDAY = date(2026, 3, 2)
 THREE = Day(MONDAY, MONDAY + timedelta(days=2))

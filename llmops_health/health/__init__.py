@@ -4,10 +4,14 @@ A module here *is* a check: its name is the check's name, its docstring the docu
 `Params` the settings, and the argument names of its `check` the tables it reads. Where it also has
 a `figure` of the same parameters, that is the picture of what `check` says. Nothing is registered
 anywhere else.
+
+`listed` reads sources and is quick; `discover` imports the modules, with numpy and polars behind
+them.
 """
 
 from __future__ import annotations
 
+import ast
 import inspect
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping
@@ -17,28 +21,27 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import TYPE_CHECKING
 
-import polars as pl
-
-from llmops_health.config import Feature
-from llmops_health.figures import Figure
 from llmops_health.findings import CheckParams, Finding, Status
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from llmops_health.config import Feature
+    from llmops_health.figures import Figure
 
 MODES = tuple(sorted(info.name for info in iter_modules(__path__) if info.ispkg))
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """A health module, as the runner and the graph see it."""
+class Listed:
+    """A health module, as the graph sees it."""
 
     mode: str
     name: str
     doc: str
     reads: tuple[str, ...]
-    history_days: int
-    params: type[CheckParams]
-    run: Callable[..., Iterable[Finding]]
-    figure: Callable[..., Figure | None] | None = None
 
     @property
     def key(self) -> str:
@@ -49,6 +52,16 @@ class Check:
     def title(self) -> str:
         """First line of the documentation: the fault in one sentence."""
         return self.doc.splitlines()[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Check(Listed):
+    """A health module, as the runner sees it."""
+
+    history_days: int
+    params: type[CheckParams]
+    run: Callable[..., Iterable[Finding]]
+    figure: Callable[..., Figure | None] | None = None
 
     def judge(
         self, feature: Feature, day: date, tables: Mapping[str, pl.DataFrame], params: CheckParams
@@ -92,15 +105,22 @@ class History:
 
 
 @cache
-def discover() -> tuple[Check, ...]:
-    """Return every check of this package, by mode and name."""
+def listed() -> tuple[Listed, ...]:
+    """Return what the sources say of every check, by mode and name; no check is imported."""
+    here = Path(__file__).parent
     found = [
-        _as_check(mode, info.name)
+        _as_listed(mode, info.name, here / mode / f"{info.name}.py")
         for mode in MODES
-        for info in iter_modules([str(Path(__file__).parent / mode)])
+        for info in iter_modules([str(here / mode)])
         if not info.name.startswith("_")
     ]
-    return tuple(sorted(found, key=lambda check: (check.mode, check.name)))
+    return tuple(sorted(found, key=lambda one: (one.mode, one.name)))
+
+
+@cache
+def discover() -> tuple[Check, ...]:
+    """Return every check of this package, by mode and name, ready to judge."""
+    return tuple(_as_check(one) for one in listed())
 
 
 def mode_doc(mode: str) -> str:
@@ -108,14 +128,27 @@ def mode_doc(mode: str) -> str:
     return inspect.cleandoc(import_module(f"{__name__}.{mode}").__doc__ or "")
 
 
-def _as_check(mode: str, name: str) -> Check:
-    module = import_module(f"{__name__}.{mode}.{name}")
-    arguments = inspect.signature(module.check).parameters
-    return Check(
+def _as_listed(mode: str, name: str, path: Path) -> Listed:
+    source = ast.parse(path.read_text("utf-8"))
+    check = next(
+        node for node in source.body if isinstance(node, ast.FunctionDef) and node.name == "check"
+    )
+    arguments = (argument.arg for argument in (*check.args.args, *check.args.kwonlyargs))
+    return Listed(
         mode=mode,
         name=name,
-        doc=inspect.cleandoc(module.__doc__ or ""),
-        reads=tuple(a for a in arguments if a not in {"feature", "day", "params"}),
+        doc=ast.get_docstring(source) or "",
+        reads=tuple(one for one in arguments if one not in {"feature", "day", "params"}),
+    )
+
+
+def _as_check(one: Listed) -> Check:
+    module = import_module(f"{__name__}.{one.mode}.{one.name}")
+    return Check(
+        mode=one.mode,
+        name=one.name,
+        doc=one.doc,
+        reads=one.reads,
         history_days=module.HISTORY_DAYS,
         params=module.Params,
         run=module.check,

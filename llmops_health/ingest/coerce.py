@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from llmops_health.contract import Column, Kind, Table
+from llmops_health.contract import FIRST_DAY, Column, Kind, Table
 from llmops_health.storage.staging import FAULT_SEPARATOR
 
 MAX_ROW_BYTES = 8 * 1024 * 1024
-FIRST_DAY = "2020-01-01"
 LAST_DAY = "2100-01-01"
 _SHOWN = 120
 _KEY_LIMIT = 512

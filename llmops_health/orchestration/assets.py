@@ -10,16 +10,12 @@ from datetime import date, timedelta
 import dagster as dg
 from dagster import AssetExecutionContext
 
-from llmops_health import health, judge, progress, sqlfiles, steps
-from llmops_health import weekly as made_weekly
+from llmops_health import health, progress, sqlfiles
 from llmops_health.contract import TABLES
-from llmops_health.ingest import land
 from llmops_health.orchestration.partitions import DAYS, days_of
 from llmops_health.orchestration.resources import Project
 from llmops_health.sqlfiles import SqlFile
-from llmops_health.storage import days
-from llmops_health.storage.warehouse import Day
-from llmops_health.text import vectors
+from llmops_health.storage.day import Day
 
 OWNER = "team:llmops"
 # Judged days are at most a day and a half old while the nightly run works.
@@ -79,6 +75,8 @@ def landing() -> dg.AssetsDefinition:
 
     @dg.multi_asset(name="landed", specs=specs, check_specs=checks, can_subset=True)
     def landed(context: AssetExecutionContext, project: Project) -> Iterator[dg.MaterializeResult]:
+        from llmops_health.ingest import land
+
         chosen = sorted(key.to_user_string() for key in context.selected_asset_keys)
         names = [key.removeprefix("landed__") for key in chosen]
         done = land.land(
@@ -137,6 +135,8 @@ def layer(name: str, files: Sequence[SqlFile]) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def run(context: AssetExecutionContext, project: Project) -> Iterator[dg.MaterializeResult]:
+        from llmops_health.storage import days
+
         day = days.unsettled(project.warehouse, days_of(context))
         if day is None:
             context.log.info("These days are past the retention of calls: they stay as they are.")
@@ -189,7 +189,7 @@ def text_vectors() -> dg.AssetsDefinition:
     specs = [
         spec(table, "summary", VECTOR_DOCS[table], ["summary__text_samples", "core__eval_cases"],
              ["python", "numpy"])
-        for table in vectors.TABLES
+        for table in VECTOR_DOCS
     ]  # fmt: skip
 
     @dg.multi_asset(
@@ -199,9 +199,11 @@ def text_vectors() -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def embed(context: AssetExecutionContext, project: Project) -> Iterator[dg.MaterializeResult]:
+        from llmops_health import steps
+
         progress.report(0.5, "embedding sampled texts")
         counts = steps.embed_texts(project.warehouse, days_of(context))
-        for table in vectors.TABLES:
+        for table in VECTOR_DOCS:
             yield dg.MaterializeResult(
                 asset_key=table, metadata={"dagster/row_count": counts.get(table, 0)}
             )
@@ -211,7 +213,7 @@ def text_vectors() -> dg.AssetsDefinition:
 
 def verdicts() -> dg.AssetsDefinition:
     """Return the step that rolls findings up to one verdict per feature, mode and day."""
-    keys = [check.key for check in health.discover()]
+    keys = [check.key for check in health.listed()]
     one = spec(
         "health__verdicts",
         "verdicts",
@@ -229,6 +231,8 @@ def verdicts() -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def roll_up(context: AssetExecutionContext, project: Project) -> dg.MaterializeResult:
+        from llmops_health import steps
+
         day = days_of(context)
         table = steps.roll_up(project.warehouse, day)
         for (one_day,), rows in table.group_by("day"):
@@ -272,6 +276,8 @@ def eval_sets() -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def pick(context: AssetExecutionContext, project: Project) -> Iterator[dg.MaterializeResult]:
+        from llmops_health import steps
+
         counts = steps.pick_cases(project.config, project.warehouse, days_of(context))
         for key, n_rows in counts.items():
             yield dg.MaterializeResult(asset_key=key, metadata={"dagster/row_count": n_rows})
@@ -298,6 +304,9 @@ def published() -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def publish(context: AssetExecutionContext, project: Project) -> dg.MaterializeResult:
+        from llmops_health import steps
+        from llmops_health.storage import days
+
         days.mark_judged(project.warehouse, days_of(context))
         n_bytes = steps.publish(project.config, project.warehouse)
         return dg.MaterializeResult(
@@ -310,7 +319,7 @@ def published() -> dg.AssetsDefinition:
 
 def weekly() -> dg.AssetsDefinition:
     """Return the step of what is too slow for every night, and read by no verdict."""
-    keys = [check.key for check in health.discover()]
+    keys = [check.key for check in health.listed()]
     specs = [
         spec(
             "health__power_cards",
@@ -348,6 +357,8 @@ def weekly() -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def extras(context: AssetExecutionContext, project: Project) -> Iterator[dg.MaterializeResult]:
+        from llmops_health import steps, weekly
+
         chosen = {key.to_user_string() for key in context.selected_asset_keys}
         day = days_of(context).last
         if "health__power_cards" in chosen:
@@ -355,7 +366,7 @@ def weekly() -> dg.AssetsDefinition:
                 asset_key="health__power_cards", metadata=_cards_of(project, day)
             )
         if "evidently" in chosen:
-            made = made_weekly.evidently_reports(project.config, project.warehouse, day)
+            made = weekly.evidently_reports(project.config, project.warehouse, day)
             yield dg.MaterializeResult(
                 asset_key="evidently",
                 metadata={
@@ -374,10 +385,12 @@ def weekly() -> dg.AssetsDefinition:
 
 
 def _cards_of(project: Project, day: date) -> dict[str, dg.MetadataValue | int]:
+    from llmops_health import judge, weekly
+
     watched = judge.features(project.config, project.warehouse)
-    missing = made_weekly.without_card(project.config, project.warehouse)
-    counts = made_weekly.power_cards(project.warehouse, missing or watched, project.params, day)
-    table = made_weekly.card_table(project.warehouse, day)
+    missing = weekly.without_card(project.config, project.warehouse)
+    counts = weekly.power_cards(project.warehouse, missing or watched, project.params, day)
+    table = weekly.card_table(project.warehouse, day)
     return {"n_replayed": sum(counts.values()), "cards": dg.MetadataValue.md(table)}
 
 

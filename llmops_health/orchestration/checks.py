@@ -1,35 +1,22 @@
-"""One step per mode; each check is an asset with an asset check, and numbers per day."""
+"""One step per mode; each check is an asset with an asset check of its own."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
-import polars as pl
 from dagster import AssetExecutionContext
 
-from llmops_health import health, judge, progress
-from llmops_health.config import Feature
-from llmops_health.figures import Figure
-from llmops_health.findings import Status
-from llmops_health.health import Check
-from llmops_health.judge import FIGURE_COLUMNS, FINDING_COLUMNS
+from llmops_health import health
+from llmops_health.health import Listed
 from llmops_health.orchestration.assets import spec
 from llmops_health.orchestration.partitions import DAYS, days_of
 from llmops_health.orchestration.resources import Project
-from llmops_health.report import plots
-from llmops_health.storage.warehouse import Day
 
 HEALTHY = "healthy"
-# Numbers of more features than these would make an event larger than its page can show.
-SHOWN_FEATURES = 25
-# Metadata lies in Dagster's SQLite database, once per event: Dagster's own advice is 50 KB.
-PICTURE_BYTES = 45_000
 
 
-def mode(name: str, checks: Sequence[Check]) -> dg.AssetsDefinition:
+def mode(name: str, checks: Sequence[Listed]) -> dg.AssetsDefinition:
     """Return the step that judges one mode for a range of days."""
-    by_key = {check.key: check for check in checks}
     specs = [
         spec(check.key, name, as_markdown(check.doc), check.reads, ["python", "numpy"])
         for check in checks
@@ -50,90 +37,12 @@ def mode(name: str, checks: Sequence[Check]) -> dg.AssetsDefinition:
     def run(
         context: AssetExecutionContext, project: Project
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckEvaluation]:
-        day = days_of(context)
-        watched = judge.features(project.config, project.warehouse)
-        for key in sorted(key.to_user_string() for key in context.selected_asset_keys):
-            check = by_key[key]
-            progress.report(0.7, f"judging {check.mode}.{check.name}")
-            loaded = judge.load(check, project.warehouse, day)
-            params = project.params_of(check)
-            findings = judge.judge(check, loaded, watched, params, day, context.run.run_id)
-            project.warehouse.replace_frame(
-                "health__findings",
-                FINDING_COLUMNS,
-                findings,
-                day,
-                mode=check.mode,
-                check_name=check.name,
-            )
-            shown = _figures(project, check, loaded, watched, findings, day)
-            by_day = {k[0]: rows for k, rows in findings.partition_by("day", as_dict=True).items()}
-            for one_day in day.days():
-                context.add_asset_metadata(
-                    numbers(by_day.get(one_day, findings.clear()))
-                    | (shown if one_day == day.last else {}),
-                    asset_key=key,
-                    partition_key=one_day.isoformat(),
-                )
-            yield dg.MaterializeResult(asset_key=key)
-            yield from _evaluations(key, by_day, day.days(), shown)
+        from llmops_health.orchestration.judging import judged
+
+        chosen = sorted(key.to_user_string() for key in context.selected_asset_keys)
+        yield from judged(context, project, days_of(context), chosen)
 
     return run
-
-
-def _figures(
-    project: Project,
-    check: Check,
-    loaded: dict[str, pl.DataFrame],
-    watched: Sequence[Feature],
-    findings: pl.DataFrame,
-    day: Day,
-) -> dict[str, dg.MetadataValue]:
-    """Store what a check has to show of a range's last day; return the pictures for its page."""
-    uris: list[str] = []
-
-    def draw(figure: Figure) -> str:
-        uris.append(plots.data_uri(figure))
-        return plots.svg(figure)
-
-    params = project.params_of(check)
-    rows = judge.figures(check, loaded, watched, params, day.last, draw)
-    project.warehouse.replace_frame(
-        "health__figures",
-        FIGURE_COLUMNS,
-        rows,
-        Day(day.last, day.last),
-        mode=check.mode,
-        check_name=check.name,
-    )
-    drawn = dict(zip(rows["feature_id"], zip(rows["title"], uris, strict=True), strict=True))
-    return pictures(drawn, findings.filter(pl.col("day") == day.last))
-
-
-def pictures(
-    drawn: Mapping[str, tuple[str, str]], findings: pl.DataFrame
-) -> dict[str, dg.MetadataValue]:
-    """Return the pictures of features as metadata, alarmed ones first, as many as an event holds.
-
-    Parameters
-    ----------
-    drawn
-        Title and data URI by feature.
-    findings
-        The findings of the pictures' day.
-    """
-    worst = {Status.FAIL.value: 0, Status.WARN.value: 1}
-    status = dict(findings.filter(pl.col("segment") == "").select("feature_id", "status").rows())
-    shown: dict[str, dg.MetadataValue] = {}
-    left = PICTURE_BYTES
-    for feature_id in sorted(drawn, key=lambda one: (worst.get(status.get(one, ""), 2), one)):
-        title, uri = drawn[feature_id]
-        left -= len(uri)
-        if left < 0:
-            break
-        alt = re.sub(r"[\[\]\\\n]", " ", title)
-        shown[f"{feature_id} plot"] = dg.MetadataValue.md(f"![{alt}]({uri})")
-    return shown
 
 
 def as_markdown(doc: str) -> str:
@@ -143,80 +52,9 @@ def as_markdown(doc: str) -> str:
     )
 
 
-def numbers(findings: pl.DataFrame) -> dict[str, float | int]:
-    """Return one day's numbers, which Dagster draws over the days."""
-    counts = dict(findings["status"].value_counts().iter_rows())
-    shown: dict[str, float | int] = {
-        f"n_{status.value.lower()}": counts.get(status.value, 0) for status in Status
-    }
-    whole = findings.filter((pl.col("segment") == "") & pl.col("value").is_not_null())
-    for row in whole.head(SHOWN_FEATURES).iter_rows(named=True):
-        for name in ("value", "lo", "hi", "threshold", "n"):
-            if row[name] is not None:
-                shown[f"{row['feature_id']} {name}"] = row[name]
-    return shown
-
-
-def _evaluations(
-    key: str,
-    by_day: dict[object, pl.DataFrame],
-    all_days: Sequence[date],
-    shown: Mapping[str, dg.MetadataValue],
-) -> Iterator[dg.AssetCheckEvaluation]:
-    """Yield a check's outcome per day: over a range Dagster itself would leave the day out."""
-    for one_day in all_days:
-        passed, severity, description, metadata = outcome(by_day.get(one_day))
-        yield dg.AssetCheckEvaluation(
-            asset_key=dg.AssetKey(key),
-            check_name=HEALTHY,
-            passed=passed,
-            severity=severity,
-            description=description,
-            metadata={
-                **{name: dg.MetadataValue.text(said) for name, said in metadata.items()},
-                **_values(by_day.get(one_day)),
-                **(shown if one_day == all_days[-1] else {}),
-            },
-            partition=one_day.isoformat(),
-        )
-
-
-def _values(findings: pl.DataFrame | None) -> dict[str, float | int]:
-    """Return one day's values and limits, which Dagster draws on the check's own page."""
-    if findings is None:
-        return {}
-    shown = numbers(findings)
-    return {name: x for name, x in shown.items() if name.endswith((" value", " threshold"))}
-
-
-def outcome(
-    findings: pl.DataFrame | None,
-) -> tuple[bool, dg.AssetCheckSeverity, str, dict[str, str]]:
-    """Return passed, severity, description and one message per feature of one day's findings."""
-    if findings is None or findings.is_empty():
-        return False, dg.AssetCheckSeverity.WARN, "No feature to judge.", {}
-    findings = findings.sort(pl.col("segment") != "", maintain_order=True)
-    failed = findings.filter(pl.col("status") == Status.FAIL.value)
-    warned = findings.filter(pl.col("status") == Status.WARN.value)
-    passed = findings.filter(pl.col("status") == Status.PASS.value)
-    alarms = pl.concat([failed, warned])
-    messages = {
-        f"{row['feature_id']} {row['segment']}".strip(): row["message"]
-        for row in alarms.head(SHOWN_FEATURES).iter_rows(named=True)
-    }
-    if not alarms.is_empty():
-        severity = dg.AssetCheckSeverity.WARN if failed.is_empty() else dg.AssetCheckSeverity.ERROR
-        return False, severity, f"{len(failed)} FAIL, {len(warned)} WARN.", messages
-    if passed.is_empty():
-        not_applicable = (findings["status"] == Status.NOT_APPLICABLE.value).all()
-        said = "Applies to no feature." if not_applicable else "No evidence: too little data."
-        return bool(not_applicable), dg.AssetCheckSeverity.WARN, said, {}
-    return True, dg.AssetCheckSeverity.WARN, f"{len(passed)} PASS.", {}
-
-
 def modes() -> list[dg.AssetsDefinition]:
     """Return one step per mode."""
-    by_mode: dict[str, list[Check]] = {}
-    for check in health.discover():
+    by_mode: dict[str, list[Listed]] = {}
+    for check in health.listed():
         by_mode.setdefault(check.mode, []).append(check)
     return [mode(name, checks) for name, checks in by_mode.items()]

@@ -11,11 +11,9 @@ from dagster import ScheduleEvaluationContext, SensorEvaluationContext
 
 from llmops_health.config import Config
 from llmops_health.contract import TABLES
-from llmops_health.ingest import files
 from llmops_health.orchestration.partitions import range_tags
 from llmops_health.orchestration.resources import Project
-from llmops_health.storage import days
-from llmops_health.storage.warehouse import Day
+from llmops_health.storage.day import Day
 
 # Labels, feedback and stragglers of the last days: their verdicts are made again every night.
 LOOKBACK_DAYS = 3
@@ -101,6 +99,8 @@ def late_data(
     context: SensorEvaluationContext, project: Project
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Request an ingest when files changed, and a run over the days that are out of date."""
+    from llmops_health.storage import days
+
     fingerprint = files_fingerprint(project.config)
     if fingerprint != context.cursor:
         context.update_cursor(fingerprint)
@@ -121,6 +121,8 @@ def late_data(
 
 def files_fingerprint(config: Config) -> str:
     """Return what changes when a file of the sources comes, goes, grows or is written again."""
+    from llmops_health.ingest import files
+
     digest = hashlib.sha256()
     for source in config.sources:
         for path in files.expand(source.path, config.root):

@@ -7,8 +7,8 @@ from datetime import date
 import dagster as dg
 from dagster import AssetExecutionContext
 
-from llmops_health.ingest.coerce import FIRST_DAY
-from llmops_health.storage.warehouse import Day
+from llmops_health.contract import FIRST_DAY
+from llmops_health.storage.day import Day
 
 # Today is a partition too: a run by hand may look at it before it is over.
 DAYS = dg.DailyPartitionsDefinition(start_date=FIRST_DAY, end_offset=1)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from llmops_health import config, health, steps
+from llmops_health import config, health
 from llmops_health.config import Config
 from llmops_health.findings import CheckParams
-from llmops_health.ingest import land
-from llmops_health.storage.warehouse import Warehouse
+
+if TYPE_CHECKING:  # only a run needs the engines behind these
+    from llmops_health.storage.warehouse import Warehouse
 
 
 def default_config_path() -> Path:
@@ -43,6 +44,10 @@ class Project(dg.ConfigurableResource):
     @cached_property
     def warehouse(self) -> Warehouse:
         """Return the warehouse, with its folders and tables made."""
+        from llmops_health import steps
+        from llmops_health.ingest import land
+        from llmops_health.storage.warehouse import Warehouse
+
         warehouse = Warehouse(self.config.storage.path)
         land.prepare(warehouse)
         warehouse.ensure(steps.all_tables())

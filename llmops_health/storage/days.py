@@ -11,7 +11,8 @@ from datetime import date, timedelta
 
 import duckdb
 
-from llmops_health.storage.warehouse import Day, Warehouse
+from llmops_health.storage.day import Day
+from llmops_health.storage.warehouse import Warehouse
 
 JUDGED_COLUMNS = {"day": "date", "batch": "bigint"}
 CORE_DAY_COLUMNS = {"day": "date", "batch": "bigint"}

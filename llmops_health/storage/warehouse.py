@@ -14,13 +14,12 @@ import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from llmops_health.storage.day import Day
 from llmops_health.storage.locks import EXCLUSIVE, SHARED, locked, locked_in_turn
 from llmops_health.text.behaviour import macros_sql
 
@@ -37,18 +36,6 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "preserve_insertion_order": "false",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Day:
-    """A range of whole UTC days, both ends included."""
-
-    first: date
-    last: date
-
-    def days(self) -> list[date]:
-        """Return every day, first to last."""
-        return [self.first + timedelta(days=i) for i in range((self.last - self.first).days + 1)]
 
 
 class Warehouse:

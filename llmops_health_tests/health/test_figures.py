@@ -17,7 +17,8 @@ from llmops_health import judge
 from llmops_health.config import Feature, load
 from llmops_health.figures import ControlChart, Figure
 from llmops_health.health import Check, discover
-from llmops_health.storage.warehouse import Day, Warehouse
+from llmops_health.storage.day import Day
+from llmops_health.storage.warehouse import Warehouse
 
 CHECKS = list(discover())
 Tables = Mapping[str, pl.DataFrame]

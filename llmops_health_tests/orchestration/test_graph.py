@@ -16,10 +16,12 @@ from llmops_health import health, sqlfiles
 from llmops_health.contract import TABLES
 from llmops_health.definitions import build
 from llmops_health.demo import write_world
+from llmops_health.orchestration.assets import VECTOR_DOCS
 from llmops_health.orchestration.checks import HEALTHY
 from llmops_health.orchestration.partitions import range_tags
 from llmops_health.orchestration.resources import Project
-from llmops_health.storage.warehouse import Day
+from llmops_health.storage.day import Day
+from llmops_health.text import vectors
 
 LAST = date(2026, 10, 31)
 RANGE = Day(LAST - timedelta(days=3), LAST)
@@ -62,6 +64,10 @@ def run(
             run_config=QUIET,
             asset_selection=[dg.AssetKey(key) for key in assets] if assets else None,
         )
+
+
+def test_every_table_of_vectors_is_an_asset() -> None:
+    assert set(VECTOR_DOCS) == set(vectors.TABLES)
 
 
 def test_every_asset_is_grouped_owned_documented_and_fed(graph: dg.Definitions) -> None:

@@ -20,7 +20,8 @@ import numpy as np
 from llmops_health.config import Config, load
 from llmops_health.ingest import land
 from llmops_health.storage import contents
-from llmops_health.storage.warehouse import Day, Warehouse
+from llmops_health.storage.day import Day
+from llmops_health.storage.warehouse import Warehouse
 
 FIRST = date(2026, 3, 2)
 N_DAYS = 6

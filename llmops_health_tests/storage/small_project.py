@@ -12,7 +12,8 @@ from llmops_health import sqlfiles, steps
 from llmops_health.config import Config, load
 from llmops_health.ingest import land
 from llmops_health.storage import days
-from llmops_health.storage.warehouse import Day, Warehouse
+from llmops_health.storage.day import Day
+from llmops_health.storage.warehouse import Warehouse
 
 TODAY = date(2026, 6, 1)
 

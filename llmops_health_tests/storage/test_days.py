@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from llmops_health.storage import days
-from llmops_health.storage.warehouse import Day
+from llmops_health.storage.day import Day
 from llmops_health_tests.storage.small_project import SmallProject, call
 
 FIRST, SECOND, FOURTH = date(2026, 3, 2), date(2026, 3, 3), date(2026, 3, 5)

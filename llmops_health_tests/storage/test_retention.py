@@ -9,7 +9,7 @@ import pytest
 
 from llmops_health.config import Retention
 from llmops_health.storage import contents, days, retention
-from llmops_health.storage.warehouse import Day
+from llmops_health.storage.day import Day
 from llmops_health_tests.storage.small_project import SmallProject, call
 
 KEEP = Retention(contents=2, calls=4)

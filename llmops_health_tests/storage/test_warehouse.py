@@ -13,14 +13,8 @@ import duckdb
 import polars as pl
 import pytest
 
-from llmops_health.storage.warehouse import (
-    Day,
-    Warehouse,
-    ensure_table,
-    frame,
-    insert_rows,
-    open_published,
-)
+from llmops_health.storage.day import Day
+from llmops_health.storage.warehouse import Warehouse, ensure_table, frame, insert_rows, open_published
 
 MONDAY = date(2026, 3, 2)
 WEEK = Day(MONDAY, MONDAY + timedelta(days=6))
