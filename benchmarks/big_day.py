@@ -16,6 +16,7 @@ from pathlib import Path
 
 from benchmarks.measuring import Row, Size, fresh, median
 from benchmarks.worlds import Plan, days_of
+from llmops_health import health
 
 PLANS = {
     Size.FULL: Plan(n_features=20, days=29, calls_per_day=10_000, burst=1_000_000),
@@ -54,7 +55,7 @@ def measure(size: Size) -> list[Row]:
             "s",
             found["to_verdicts_s"],
             MAX_SECONDS,
-            note=f"median of {len(runs)}; three modes exist",
+            note=f"median of {len(runs)}; {len(health.MODES)} modes",
             wall_s=found["to_verdicts_s"],
             cpu_s=found["own_cpu_s"],
             peak_mb=middle.peak_mb,

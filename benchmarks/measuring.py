@@ -152,7 +152,10 @@ def median_ratio(over: Sequence[Measure], under: Sequence[Measure]) -> float:
 
 def _environment() -> dict[str, str]:
     quiet = {"DAGSTER_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1", "PYTHONWARNINGS": "ignore"}
-    return {**os.environ, **quiet}
+    given = {**os.environ, **quiet}
+    # Every process would compile every module that it imports, which no user's does.
+    given.pop("PYTHONDONTWRITEBYTECODE", None)
+    return given
 
 
 def peak_mb() -> float:

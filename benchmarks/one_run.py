@@ -13,11 +13,11 @@ from typing import Any
 
 from benchmarks.measuring import Work
 from benchmarks.own_time import OwnTime
-from llmops_health import config, running
+from llmops_health import config, health, running
 from llmops_health.storage.day import Day
 from llmops_health.storage.warehouse import Warehouse
 
-TO_VERDICTS = ("core", "summary", "vectors", "calibration", "drift", "eval_rot", "verdicts")
+TO_VERDICTS = ("core", "summary", "vectors", *health.MODES, "verdicts")
 
 
 def job(config_path: str, name: str, first: str = "", last: str = "") -> Work:

@@ -64,7 +64,7 @@ def power_cards(
             cards.CARD_COLUMNS,
             cards.rows(rows),
             Day(day, day),
-            feature_id=feature_id,
+            feature_id=[feature_id],
         )
     return {
         feature_id: sum(1 for card in rows if card.n_planted) for feature_id, rows in made.items()

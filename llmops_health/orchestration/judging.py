@@ -5,6 +5,7 @@ Imported by a step that runs, never by the code location.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import dagster as dg
@@ -34,63 +35,77 @@ Outcome = dg.MaterializeResult | dg.AssetCheckEvaluation
 def judged(
     context: AssetExecutionContext, project: Project, day: Day, keys: Sequence[str]
 ) -> Iterator[Outcome]:
-    """Judge the checks of these keys for a range of days; yield what Dagster is to know."""
+    """Judge checks of one mode for a range of days; yield what Dagster is to know.
+
+    Findings and figures of all of them are stored at once: a transaction each would take longer
+    than most checks do.
+    """
     by_key = {check.key: check for check in health.discover()}
     watched = judge.features(project.config, project.warehouse)
-    for key in keys:
-        check = by_key[key]
-        progress.report(0.7, f"judging {check.mode}.{check.name}")
-        loaded = judge.load(check, project.warehouse, day)
-        params = project.params_of(check)
-        findings = judge.judge(check, loaded, watched, params, day, context.run.run_id)
-        project.warehouse.replace_frame(
-            "health__findings",
-            FINDING_COLUMNS,
-            findings,
-            day,
-            mode=check.mode,
-            check_name=check.name,
-        )
-        shown = _figures(project, check, loaded, watched, findings, day)
-        by_day = {k[0]: rows for k, rows in findings.partition_by("day", as_dict=True).items()}
+    answers = [
+        _answer(project, by_key[key], watched, day, context.run.run_id) for key in sorted(keys)
+    ]
+    _store(project, answers, day)
+    for answer in answers:
+        by_day = _by_day(answer.findings)
         for one_day in day.days():
             context.add_asset_metadata(
-                numbers(by_day.get(one_day, findings.clear()))
-                | (shown if one_day == day.last else {}),
-                asset_key=key,
+                numbers(by_day.get(one_day, answer.findings.clear()))
+                | (answer.shown if one_day == day.last else {}),
+                asset_key=answer.check.key,
                 partition_key=one_day.isoformat(),
             )
-        yield dg.MaterializeResult(asset_key=key)
-        yield from _evaluations(key, by_day, day.days(), shown)
+        yield dg.MaterializeResult(asset_key=answer.check.key)
+        yield from _evaluations(answer.check.key, by_day, day.days(), answer.shown)
 
 
-def _figures(
-    project: Project,
-    check: Check,
-    loaded: dict[str, pl.DataFrame],
-    watched: Sequence[Feature],
-    findings: pl.DataFrame,
-    day: Day,
-) -> dict[str, dg.MetadataValue]:
-    """Store what a check has to show of a range's last day; return the pictures for its page."""
+@dataclass(frozen=True)
+class _Answer:
+    """What one check said about a range of days, and what it has to show of the last."""
+
+    check: Check
+    findings: pl.DataFrame
+    figures: pl.DataFrame
+    shown: dict[str, dg.MetadataValue]
+
+
+def _answer(
+    project: Project, check: Check, watched: Sequence[Feature], day: Day, run_id: str
+) -> _Answer:
+    progress.report(0.7, f"judging {check.mode}.{check.name}")
+    loaded = judge.load(check, project.warehouse, day)
+    params = project.params_of(check)
+    findings = judge.judge(check, loaded, watched, params, day, run_id)
     uris: list[str] = []
 
     def draw(figure: Figure) -> str:
         uris.append(plots.data_uri(figure))
         return plots.svg(figure)
 
-    params = project.params_of(check)
-    rows = judge.figures(check, loaded, watched, params, day.last, draw)
-    project.warehouse.replace_frame(
-        "health__figures",
-        FIGURE_COLUMNS,
-        rows,
-        Day(day.last, day.last),
-        mode=check.mode,
-        check_name=check.name,
-    )
-    drawn = dict(zip(rows["feature_id"], zip(rows["title"], uris, strict=True), strict=True))
-    return pictures(drawn, findings.filter(pl.col("day") == day.last))
+    figures = judge.figures(check, loaded, watched, params, day.last, draw)
+    titled = zip(figures["title"], uris, strict=True)
+    drawn = dict(zip(figures["feature_id"], titled, strict=True))
+    shown = pictures(drawn, findings.filter(pl.col("day") == day.last))
+    return _Answer(check, findings, figures, shown)
+
+
+def _store(project: Project, answers: Sequence[_Answer], day: Day) -> None:
+    """Put findings and figures in place of those of the same checks and days."""
+    if not answers:
+        return
+    only = {
+        "mode": [answers[0].check.mode],
+        "check_name": [answer.check.name for answer in answers],
+    }
+    for table, columns, span, rows in (
+        ("health__findings", FINDING_COLUMNS, day, [one.findings for one in answers]),
+        ("health__figures", FIGURE_COLUMNS, Day(day.last, day.last), [a.figures for a in answers]),
+    ):
+        project.warehouse.replace_frame(table, columns, pl.concat(rows), span, **only)
+
+
+def _by_day(findings: pl.DataFrame) -> dict[object, pl.DataFrame]:
+    return {key[0]: rows for key, rows in findings.partition_by("day", as_dict=True).items()}
 
 
 def pictures(

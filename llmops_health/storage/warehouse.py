@@ -131,9 +131,9 @@ class Warehouse:
         columns: Mapping[str, str],
         rows: pl.DataFrame,
         day: Day | None,
-        **only: str,
+        **only: Sequence[str],
     ) -> int:
-        """Put a frame in place of the rows of `day` (None: of all days) that equal `only`."""
+        """Put a frame in place of the rows of `day` (None: of all) whose columns are in `only`."""
         _check_names([table, *columns])
         with self._staged(table) as staged:
             rows.write_parquet(staged, compression="lz4")
@@ -145,12 +145,12 @@ class Warehouse:
         columns: Mapping[str, str],
         staged: Path,
         day: Day | None,
-        **only: str,
+        **only: Sequence[str],
     ) -> int:
-        """Put a Parquet file in place of the rows of `day` that equal `only`; count its rows."""
+        """Put a Parquet file in place of rows, as `replace_frame` does; count its rows."""
         _check_names([table, *columns, *only])
-        conditions = [f"{name} = ?" for name in only]
-        values: list[object] = list(only.values())
+        conditions = [f"{name} in (select unnest(?))" for name in only]
+        values: list[object] = [list(listed) for listed in only.values()]
         if day is not None:
             conditions.append("day between ? and ?")
             values += [day.first, day.last]

@@ -14,7 +14,13 @@ import polars as pl
 import pytest
 
 from llmops_health.storage.day import Day
-from llmops_health.storage.warehouse import Warehouse, ensure_table, frame, insert_rows, open_published
+from llmops_health.storage.warehouse import (
+    Warehouse,
+    ensure_table,
+    frame,
+    insert_rows,
+    open_published,
+)
 
 MONDAY = date(2026, 3, 2)
 WEEK = Day(MONDAY, MONDAY + timedelta(days=6))
@@ -79,7 +85,7 @@ def test_only_the_named_rows_of_a_day_are_replaced(warehouse: Warehouse) -> None
     both = rows((MONDAY, "help", 1), (MONDAY, "triage", 2))
     warehouse.replace_frame(TABLE, COLUMNS, both, WEEK)
     fresh = rows((MONDAY, "triage", 5), (MONDAY, "triage", 6))
-    assert warehouse.replace_frame(TABLE, COLUMNS, fresh, WEEK, feature_id="triage") == 2
+    assert warehouse.replace_frame(TABLE, COLUMNS, fresh, WEEK, feature_id=["triage"]) == 2
     assert numbers(warehouse) == [1, 5, 6]
 
 

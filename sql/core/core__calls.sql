@@ -59,7 +59,8 @@
 -- n_hedges                 bigint
 -- prompt_key               bigint
 --
--- Why row_number: the newest updated_at of an id wins, then what was landed first.
+-- Why no row_number: landing keeps one row of an id, the one with the newest updated_at, and a
+-- window over a million rows of all columns would take as long as all else here.
 select
     cast(started_at as date) as day,
     call_id,
@@ -118,8 +119,3 @@ from landed__calls
 where
     started_at >= $first_day::timestamp
     and started_at < $last_day::timestamp + interval 1 day
-qualify
-    row_number() over (
-        partition by call_id
-        order by updated_at desc nulls last, file_id asc
-    ) = 1
