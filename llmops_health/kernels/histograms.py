@@ -46,7 +46,7 @@ def log_bin(x: ArrayLike) -> NDArray[np.int64]:
 
     Notes
     -----
-    ``ceil(round(ln x / ln GAMMA, 9))``; infinity counts as the largest float. The rounding makes
+    ``ceil(ln x / ln GAMMA - 5e-10)``; infinity counts as the largest float. The small number makes
     exact powers of `GAMMA` land in the bin they close, whichever logarithm computes them.
 
     Examples
@@ -57,7 +57,7 @@ def log_bin(x: ArrayLike) -> NDArray[np.int64]:
     values = np.asarray(x, dtype=np.float64)
     positive = values > 0
     logs = np.log(np.where(positive, np.minimum(values, np.finfo(np.float64).max), 1.0))
-    bins = np.ceil(np.round(logs / log(GAMMA), 9)).astype(np.int64)
+    bins = np.ceil(logs / log(GAMMA) - 5e-10).astype(np.int64)
     special = [values == 0, values < 0, np.isnan(values)]
     return np.select(special, [ZERO_BIN, NEGATIVE_BIN, NULL_BIN], default=bins)
 
