@@ -2,7 +2,7 @@
 
 `python -m llmops_health.reference docs` writes them; a test holds the files to what would be
 written. The cookbook, the pages of deployment and decisions are written by hand; of the cookbook
-the printed answers are made by `cookbook.py`.
+the printed answers are made by `cookbook.py`, and that of benchmarks by `make bench`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ _BY_HAND = (
     ("cookbook.md", "Cookbook", "the questions people ask of the database, with their answers"),
     ("deploy.md", "Deploy", "cron or Dagster, backup, upgrade, retention and erasure"),
     ("decisions.md", "Decisions", "choices that a newcomer would question"),
+    ("benchmarks.md", "Benchmarks", "how fast it is, measured by `make bench`"),
 )
 _MADE = (
     ("tables.md", "Tables", "every table and column that can be asked"),
