@@ -29,10 +29,11 @@ from llmops_health.ingest.land import land, landed_columns, prepare
 from llmops_health.storage.warehouse import Warehouse
 
 SEED = 7
-ROWS_THERE = 10_000_000
-ROWS_ADDED = 100_000
+ROWS_THERE_PER_ROW = 10  # of the million rows of the whole benchmark
+ADDED_SHARE = 10
 _BLOCK = 20_000
-_PLAIN_LOADS = 2  # of each of DuckDB's loads and of ours, the faster counts
+_TIMES = 2  # of each measure; the faster counts
+_ONCE_BELOW = 10_000  # rows, of which nothing can be told
 TEXTS = ("system_text", "input_text", "output_text")
 TYPES = {
     **dict.fromkeys(("call_id", "feature_id"), "VARCHAR"),
@@ -185,8 +186,8 @@ def take_in(logs: Path, content: str, folder: Path) -> None:
         raise SystemExit(f"The file did not come in: {report}")
 
 
-def fill(warehouse: Warehouse) -> None:
-    """Put rows into the landed calls, as if they had come in before."""
+def fill(warehouse: Warehouse, n_rows: int) -> None:
+    """Put `n_rows` into the landed calls, as if they had come in before."""
     given = {
         "call_id": "'c' || i",
         "feature_id": "'f' || (i % 8)",
@@ -204,7 +205,7 @@ def fill(warehouse: Warehouse) -> None:
     with warehouse.write("landed") as connection:
         connection.execute(
             f"insert into landed__calls ({', '.join(given)})"
-            f" select {', '.join(given.values())} from range({ROWS_THERE}) as numbers (i)"
+            f" select {', '.join(given.values())} from range({n_rows}) as numbers (i)"
         )
 
 
@@ -219,8 +220,8 @@ def measured(run: Callable[[], None]) -> dict[str, float]:
     }
 
 
-def measure(name: str, logs: Path, folder: Path) -> dict[str, float]:
-    """Take one measure, in this process."""
+def measure(name: str, logs: Path, folder: Path, n_rows: int) -> dict[str, float]:
+    """Take one measure, in this process; `n_rows` is the size of the benchmark."""
     match name:
         case "plain":
             return measured(lambda: load_with_duckdb(logs, list(TYPES), folder))
@@ -234,19 +235,19 @@ def measure(name: str, logs: Path, folder: Path) -> dict[str, float]:
             warehouse = Warehouse(settings.storage.path)
             prepare(warehouse)
             if name == "into many":
-                fill(warehouse)
+                fill(warehouse, ROWS_THERE_PER_ROW * n_rows)
             return measured(lambda: take_in(logs, "none", folder))
         case _:
             return measured(lambda: take_in(logs, name, folder))
 
 
-def best(name: str, logs: Path, times: int = _PLAIN_LOADS) -> dict[str, float]:
+def best(name: str, logs: Path, n_rows: int) -> dict[str, float]:
     """Take a measure in fresh processes and folders, and keep the fastest."""
     found: list[dict[str, float]] = []
-    for _ in range(times):
+    for _ in range(1 if n_rows < _ONCE_BELOW else _TIMES):
         with tempfile.TemporaryDirectory() as folder:
             said = subprocess.run(
-                [sys.executable, __file__, "--measure", name, str(logs), folder],
+                [sys.executable, __file__, "--measure", name, str(logs), folder, str(n_rows)],
                 check=True,
                 capture_output=True,
                 text=True,
@@ -263,26 +264,27 @@ def goal(text: str, limit: float, value: float, unit: str, *, at_least: bool) ->
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--measure", nargs=3, metavar=("NAME", "LOGS", "FOLDER"))
+    parser.add_argument("--measure", nargs=4, metavar=("NAME", "LOGS", "FOLDER", "ROWS"))
     asked = parser.parse_args()
     if asked.measure:
-        name, logs, folder = asked.measure
-        print(json.dumps(measure(name, Path(logs), Path(folder))))
+        name, logs, folder, n_rows = asked.measure
+        print(json.dumps(measure(name, Path(logs), Path(folder), int(n_rows))))
         return
     with tempfile.TemporaryDirectory() as folder:
         logs, bare, added = (Path(folder) / f"{name}.jsonl" for name in ("calls", "bare", "added"))
         write_calls(logs, asked.rows)
         write_calls(bare, asked.rows, with_texts=False)
-        write_calls(added, ROWS_ADDED, first=2**30, with_texts=False)
+        write_calls(added, asked.rows // ADDED_SHARE, first=2**30, with_texts=False)
         n_bytes = logs.stat().st_size
         found = {
-            name: best(name, logs)
+            name: best(name, logs, asked.rows)
             for name in ("plain", "full", "redacted", "narrow", "same columns", "none")
         }
         found |= {
-            f"{name}, no texts": best(name, bare) for name in ("narrow", "same columns", "none")
+            f"{name}, no texts": best(name, bare, asked.rows)
+            for name in ("narrow", "same columns", "none")
         }
-        found |= {name: best(name, added) for name in ("into none", "into many")}
+        found |= {name: best(name, added, asked.rows) for name in ("into none", "into many")}
     print(f"{asked.rows:,} calls, {n_bytes / 1e9:.2f} GB, {os.cpu_count()} cores")
     print(f"{'':24}{'wall s':>9}{'cpu s':>9}{'peak MB':>9}")
     for name, each in found.items():
