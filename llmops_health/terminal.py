@@ -12,28 +12,50 @@ from rich.table import Table
 from rich.text import Text
 
 _COLOURS = {"healthy": "green", "warning": "yellow", "failing": "red", "no_evidence": "cyan"}
+_FOUND = {"failing", "warning"}
 
 
 def print_verdicts(shown: Mapping[str, Any]) -> None:
-    """Print the latest verdicts as a table."""
+    """Print what the latest verdicts found, and in which modes each feature is well or unknown."""
     if shown["day"] is None:
         print("No verdict yet: the sources have brought no rows.")
         return
-    table = Table(
-        title=f"Verdicts of {shown['day']}", title_justify="left", box=None, padding=(0, 2, 0, 0)
-    )
-    for name in ("feature", "mode", "verdict", "what was found"):
-        table.add_column(name, overflow="fold")
+    console = Console(width=None if sys.stdout.isatty() else 140, soft_wrap=False)
+    found = _table(f"Verdicts of {shown['day']}", "feature", "mode", "verdict", "what was found")
+    others = _table("", "feature", "verdict", "modes")
     for feature in shown["features"]:
+        by_state: dict[str, list[str]] = {}
         for verdict in feature["verdicts"]:
             state = verdict["status"]
-            table.add_row(
-                Text(feature["feature_id"]),
-                verdict["mode"],
-                Text(state, style=_COLOURS.get(state, "dim")),
-                Text(verdict["headline"] if state in {"failing", "warning", "no_evidence"} else ""),
+            by_state.setdefault(state, []).append(verdict["mode"])
+            if state in _FOUND:
+                found.add_row(
+                    Text(feature["feature_id"]),
+                    verdict["mode"],
+                    _coloured(state),
+                    Text(verdict["headline"]),
+                )
+        for state in sorted(by_state.keys() - _FOUND):
+            others.add_row(
+                Text(feature["feature_id"]), _coloured(state), ", ".join(by_state[state])
             )
-    Console(width=None if sys.stdout.isatty() else 140, soft_wrap=False).print(table)
+    if not found.rows:
+        found.add_row("", "", "", "nothing")
+    console.print(found)
+    if others.rows:
+        console.print()
+        console.print(others)
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title or None, title_justify="left", box=None, padding=(0, 2, 0, 0))
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    return table
+
+
+def _coloured(state: str) -> Text:
+    return Text(state, style=_COLOURS.get(state, "dim"))
 
 
 def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
