@@ -33,6 +33,7 @@ NAMES = (
     "nightly",
     "readers",
     "taking_in",
+    "spans",
 )
 RESULTS = Path(__file__).parent / "results.json"
 PAGE = ROOT / "docs" / "benchmarks.md"

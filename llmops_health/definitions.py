@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 
 from llmops_health import config
-from llmops_health.orchestration import assets, checks, jobs
+from llmops_health.orchestration import assets, checks, extras, feature_cards, jobs
 from llmops_health.orchestration.resources import Project, default_config_path
 
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
@@ -26,8 +26,9 @@ def build(config_path: str = "") -> dg.Definitions:
             *checks.modes(),
             assets.verdicts(),
             assets.eval_sets(),
+            feature_cards.feature_cards(),
             assets.published(),
-            assets.weekly(),
+            extras.weekly(),
         ],
         jobs=[jobs.nightly, jobs.ingest, jobs.health_of_days, jobs.weekly, jobs.power_cards],
         schedules=[jobs.nightly_schedule(cron), jobs.weekly_schedule(cron)],

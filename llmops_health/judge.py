@@ -70,6 +70,8 @@ def features(config: Config, warehouse: Warehouse) -> list[Feature]:
             select distinct feature_id, 0 as has_label from core__feedback
             union all
             select distinct feature_id, 0 as has_label from core__eval_runs
+            union all
+            select distinct feature_id, 0 as has_label from core__spans
         )
         group by feature_id
         order by feature_id

@@ -15,18 +15,20 @@ import polars as pl
 from llmops_health import judge, sqlfiles
 from llmops_health.config import Config
 from llmops_health.exports import file_name
+from llmops_health.findings import CheckParams
+from llmops_health.health import discover
 from llmops_health.ingest.land import FILE_COLUMNS
 from llmops_health.ingest.quarantine import REJECT_COLUMNS
 from llmops_health.judge import FIGURE_COLUMNS, FINDING_COLUMNS
 from llmops_health.power.cards import CARD_COLUMNS
-from llmops_health.report import candidates, page
+from llmops_health.report import candidates, cards, page
 from llmops_health.report.verdicts import VERDICT_COLUMNS
 from llmops_health.report.verdicts import verdicts as rolled_up
 from llmops_health.storage import contents, retention
 from llmops_health.storage.day import Day
 from llmops_health.storage.days import CORE_DAY_COLUMNS, JUDGED_COLUMNS, SETTLED_COLUMNS
 from llmops_health.storage.warehouse import Warehouse, frame, open_published
-from llmops_health.text import vectors
+from llmops_health.text import matching, style, vectors
 
 # A codebook is fitted on a feature's first weeks; nothing before is ever needed.
 CODEBOOK_DAYS = 28
@@ -57,6 +59,7 @@ def all_tables() -> dict[str, dict[str, str]]:
         "health__verdicts": VERDICT_COLUMNS,
         "health__power_cards": CARD_COLUMNS,
         "health__figures": FIGURE_COLUMNS,
+        "health__feature_cards": cards.CARD_COLUMNS,
         **CANDIDATE_TABLES,
         "judged_days": JUDGED_COLUMNS,
         "core_days": CORE_DAY_COLUMNS,
@@ -79,7 +82,8 @@ def embed_texts(warehouse: Warehouse, day: Day) -> dict[str, int]:
             [day.first, day.last],
         ).fetchone()
         first = day.first - timedelta(CODEBOOK_DAYS) if waiting and waiting[0] else day.first
-        texts_at_hand(connection, warehouse, first, day.last, only_samples=True)
+        of_week = day.first - timedelta(matching.WINDOW_DAYS - 1)
+        texts_at_hand(connection, warehouse, min(first, of_week), day.last, only_samples=True)
         samples = frame(
             connection,
             "select samples.*, texts.text from summary__text_samples as samples"
@@ -92,8 +96,26 @@ def embed_texts(warehouse: Warehouse, day: Day) -> dict[str, int]:
             "select cases.*, texts.text from core__eval_cases as cases"
             " left join core__contents as texts on cases.input_sha256 = texts.sha256",
         )
+        asked = frame(
+            connection,
+            "select calls.*, texts.text from summary__user_calls as calls"
+            " left join core__contents as texts on calls.input_sha256 = texts.sha256"
+            " where calls.day between $first and $last",
+            {"first": day.first, "last": day.last},
+        )
+        compared = frame(
+            connection,
+            "select calls.*, texts.text from summary__compared_calls as calls"
+            " left join core__contents as texts on calls.input_sha256 = texts.sha256"
+            " where calls.day between $first and $last",
+            {"first": of_week, "last": day.last},
+        )
     made = vectors.build(samples, cases, codebooks, first=day.first, last=day.last)
-    readable = set(samples.filter(pl.col("text").is_not_null())["day"].unique().to_list())
+    made["summary__style"] = style.measure(asked)
+    made |= matching.match(compared, first=day.first, last=day.last)
+    readable = style.readable_days(samples)
+    readable_of = {"summary__style": style.readable_days(asked)}
+    readable_of |= dict.fromkeys(matching.TABLES, matching.readable_days(compared))
     counts: dict[str, int] = {}
     for table, columns in vectors.TABLES.items():
         rows = made[table]
@@ -101,7 +123,8 @@ def embed_texts(warehouse: Warehouse, day: Day) -> dict[str, int]:
             counts[table] = warehouse.replace_frame(table, columns, rows, None)
             continue
         counts[table] = 0
-        for span in _spans(sorted(readable & set(_days_in(rows, day)))):
+        days = readable_of.get(table, readable) & set(_days_in(rows, day))
+        for span in _spans(sorted(days)):
             part = rows.filter(pl.col("day").is_between(span.first, span.last))
             counts[table] += warehouse.replace_frame(table, columns, part, span)
     return counts
@@ -206,6 +229,31 @@ def export_refresh(config: Config, feature_id: str) -> tuple[Path, int]:
     return path, len(rows)
 
 
+def make_cards(
+    config: Config,
+    warehouse: Warehouse,
+    params_of: Mapping[str, Mapping[str, CheckParams]],
+    day: Day,
+) -> pl.DataFrame:
+    """Make the card of every feature for a range's last day, and return them by rank."""
+    last = Day(day.last, day.last)
+    reader = next(check for check in discover() if (check.mode, check.name) == cards.READER)
+    findings = warehouse.frame(
+        "select * from health__findings where day = $day and mode = $mode"
+        " order by feature_id, check_name, segment",
+        {"day": day.last, "mode": cards.MODE},
+    )
+    rows = cards.feature_cards(
+        day.last,
+        judge.features(config, warehouse),
+        findings,
+        judge.load(reader, warehouse, last),
+        cards.card_params(params_of[cards.MODE]),
+    )
+    warehouse.replace_frame("health__feature_cards", cards.CARD_COLUMNS, rows, last)
+    return rows
+
+
 def texts_at_hand(
     connection: duckdb.DuckDBPyConnection,
     warehouse: Warehouse,
@@ -224,6 +272,10 @@ def texts_at_hand(
     if only_samples:
         sampled = (
             " and sha256 in (select input_sha256 from summary__text_samples"
+            " where day between $first_day and $last_day"
+            " union all select input_sha256 from summary__user_calls"
+            " where day between $first_day and $last_day"
+            " union all select input_sha256 from summary__compared_calls"
             " where day between $first_day and $last_day"
             " union all select input_sha256 from core__eval_cases)"
         )

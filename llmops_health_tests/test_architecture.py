@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "text": {"numpy", "scipy", "polars", "tokenizers", "safetensors", f"{OURS}.kernels",
              f"{OURS}.text"},
     "exports.py": set(),
-    "figures.py": {f"{OURS}.findings"},
+    "figures": {f"{OURS}.figures", f"{OURS}.findings"},
     "power": {"numpy", "polars", "scipy", *(f"{OURS}.{name}" for name in
               ("config", "findings", "health", "kernels", "power"))},
     "judge.py": {"polars", *(f"{OURS}.{name}" for name in

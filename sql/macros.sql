@@ -356,3 +356,46 @@ create or replace macro output_format(t) as
         else 'plain'
     end;
 
+-- a number of a JSON object by its key, null where there is none
+create or replace macro json_number(j, name) as
+    try_cast(json_extract_string(j, '$.' || name) as double);
+
+-- 60-bit key of a span of one day, positive; the length tells where the trace's id ends
+create or replace macro span_key(day, trace_id, span_id) as
+    text_key(day::varchar || length(trace_id)::varchar || ':' || trace_id || span_id);
+
+-- milliseconds since midnight of a timestamp's own day, in whole microseconds
+create or replace macro ms_of_day(t) as
+    round((epoch(t) - epoch(t::date::timestamp)) * 1000, 3);
+
+-- stage of a step by its name; 'other' where the name tells none
+create or replace macro span_stage(name) as
+    case
+        when name is null then 'other'
+        when regexp_matches(name, '(?i)guard|moderat|safety') then 'guardrail'
+        when regexp_matches(name, '(?i)embed') then 'embed'
+        when regexp_matches(name, '(?i)re-?_?rank') then 'rerank'
+        when regexp_matches(name, '(?i)retriev|vector|(?:^|[^e])search|knn') then 'retrieve'
+        when regexp_matches(name, '(?i)queue|(?:^|[^a])wait') then 'queue'
+        when regexp_matches(name, '(?i)chunk|split') then 'chunk'
+        when regexp_matches(name, '(?i)output_?parser|post_?process') then 'postprocess'
+        when regexp_matches(name, '(?i)prompt|template') then 'prompt'
+        when regexp_matches(name, '(?i)(?:^|[^y])load|parse|ocr') then 'load'
+        when regexp_matches(name, '(?i)tool') then 'tool'
+        when
+            regexp_matches(
+                name,
+                '(?i)llm|chat|completion|generat|openai|gpt|claude|anthropic|gemini|bedrock|mistral'
+            )
+            then 'llm'
+        else 'other'
+    end;
+
+-- 64-bit key of an id, for sums that do not depend on the order of rows: the last 8 bytes of its
+-- MD5, little-endian. Wide enough for a sum over 10^18 rows.
+create or replace macro multiset_key(t) as
+    md5_number_lower(t)::decimal(38, 0);
+
+-- such a sum modulo 2^64, as text; of no ids 0
+create or replace macro multiset_text(s) as
+    (coalesce(s, 0) % 18446744073709551616)::decimal(38, 0)::varchar;

@@ -2,30 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
-from typing import Literal
 
-from llmops_health.demo import faults
+from llmops_health.demo import faults, plants_users
 from llmops_health.demo.faults import Calendar
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plant:
-    """One thing that was planted: a fault to find, or a look-alike to leave alone.
-
-    For a fault, `checks` are those of `mode` that should notice. For a look-alike they are those
-    that must not fail. `may` names checks (`mode.check`) that rightly follow from the same cause.
-    """
-
-    feature_id: str
-    mode: str
-    checks: tuple[str, ...]
-    starts_on: date
-    segment: str
-    kind: Literal["fault", "look_alike"]
-    sentence: str
-    may: tuple[str, ...] = ()
+from llmops_health.demo.plant import Plant
 
 
 def truth(*, days: int = faults.DESIGN_DAYS, last_day: date = faults.LAST_DAY) -> list[Plant]:
@@ -34,7 +15,7 @@ def truth(*, days: int = faults.DESIGN_DAYS, last_day: date = faults.LAST_DAY) -
     Examples
     --------
     >>> sorted({plant.feature_id for plant in truth() if plant.kind == "fault"})
-    ['code-agent', 'help-rag', 'sales-drafts', 'support-intents']
+    ['code-agent', 'help-rag', 'invoice-fields', 'sales-drafts', 'support-intents']
     """
     calendar = Calendar.ending(last_day, days)
     return [
@@ -43,6 +24,7 @@ def truth(*, days: int = faults.DESIGN_DAYS, last_day: date = faults.LAST_DAY) -
         *_silent_update(calendar),
         *_topic_shift(calendar),
         *_broken_service(calendar),
+        *plants_users.planted(calendar),
     ]
 
 
@@ -193,7 +175,11 @@ def _topic_shift(calendar: Calendar) -> list[Plant]:
             kind="fault",
             sentence="The same new topic moves what users ask and how good the retrieved context "
             "is.",
-            may=("drift.output_drift",),
+            may=(
+                "drift.output_drift",
+                "coevolution.user_adaptation",
+                "coevolution.outgrown_launch_eval",
+            ),
         ),
     ]
 

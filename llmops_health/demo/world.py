@@ -8,10 +8,12 @@ from datetime import date
 import numpy as np
 import polars as pl
 
+from llmops_health.demo import habits, knobs, tunes, watched
 from llmops_health.demo.calls import make_calls
 from llmops_health.demo.faults import DESIGN_DAYS, LAST_DAY, Calendar
 from llmops_health.demo.features import FEATURES
 from llmops_health.demo.responses import make_feedback, make_labels
+from llmops_health.demo.spans import make_spans
 from llmops_health.demo.suites import Suite, make_suite
 from llmops_health.demo.texts import load_phrases
 from llmops_health.demo.traffic import make_traffic, make_users
@@ -30,6 +32,7 @@ class World:
     eval_cases: pl.DataFrame
     eval_runs: pl.DataFrame
     eval_results: pl.DataFrame
+    spans: pl.DataFrame
 
 
 def make_world(
@@ -66,23 +69,36 @@ def make_world(
     labels: list[pl.DataFrame] = []
     feedback: list[pl.DataFrame] = []
     suites: list[Suite] = []
+    spans: list[pl.DataFrame] = []
     for number, feature in enumerate(FEATURES):
-        rngs = (np.random.default_rng([seed, number, stage]) for stage in range(6))
+        rngs = (np.random.default_rng([seed, number, stage]) for stage in range(9))
         phrases = load_phrases(feature.feature_id)
         users = make_users(feature, len(phrases.topics), next(rngs))
         suite = make_suite(feature, phrases, calendar, next(rngs))
         traffic = make_traffic(feature, phrases, users, calendar, calls_per_day, next(rngs))
         made = make_calls(feature, phrases, users, traffic, suite, calendar, next(rngs))
-        calls[feature.feature_id] = made
         labels.append(make_labels(feature, phrases, made, calendar, next(rngs)))
         feedback.append(make_feedback(feature, users, made, calendar, next(rngs)))
         suites.append(suite)
+        # What is done to the calls here moves nothing that people say about them.
+        made = habits.change(feature.feature_id, made, calendar, next(rngs))
+        made = watched.part(feature.feature_id, made, next(rngs))
+        calls[feature.feature_id] = knobs.turn(feature.feature_id, made, calendar)
+        traced = make_spans(feature.feature_id, made, calendar, next(rngs))
+        if traced is not None:
+            spans.append(traced)
+    evals = [tunes.Evals(suite.cases, suite.runs, suite.results) for suite in suites]
+    evals += [
+        tunes.make_evals(suite, calendar, np.random.default_rng([seed, len(FEATURES), number]))
+        for number, suite in enumerate(tunes.suites())
+    ]
     return World(
         calendar=calendar,
         calls=calls,
         labels=pl.concat(labels).sort("labelled_at", "call_id", maintain_order=True),
         feedback=pl.concat(feedback).sort("created_at", "feedback_id"),
-        eval_cases=pl.concat([suite.cases for suite in suites]),
-        eval_runs=pl.concat([suite.runs for suite in suites]),
-        eval_results=pl.concat([suite.results for suite in suites]),
+        eval_cases=pl.concat([part.cases for part in evals], how="diagonal"),
+        eval_runs=pl.concat([part.runs for part in evals], how="diagonal"),
+        eval_results=pl.concat([part.results for part in evals], how="diagonal"),
+        spans=pl.concat(spans),
     )

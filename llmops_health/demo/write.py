@@ -61,7 +61,7 @@ def write_world(
         If `days` or `calls_per_day` is too small for what is planted.
     """
     world = make_world(seed=seed, days=days, last_day=last_day, calls_per_day=calls_per_day)
-    for sub in ("logs/calls", "labels", "feedback", "evals"):
+    for sub in ("logs/calls", "labels", "feedback", "evals", "traces"):
         (folder / sub).mkdir(parents=True, exist_ok=True)
     rejects = [
         *_write_json_lines_calls(folder, world),
@@ -73,6 +73,7 @@ def write_world(
     world.eval_cases.write_parquet(folder / "evals/cases.parquet")
     world.eval_runs.write_parquet(folder / "evals/runs.parquet")
     world.eval_results.write_parquet(folder / "evals/results.parquet")
+    world.spans.write_parquet(folder / "traces/spans.parquet")
     _write_truth(folder, world, rejects, seed)
     return _write_config(folder)
 
@@ -177,6 +178,7 @@ def _write_truth(folder: Path, world: World, rejects: list[Reject], seed: int) -
             "eval_cases": world.eval_cases.height,
             "eval_runs": world.eval_runs.height,
             "eval_results": world.eval_results.height,
+            "spans": world.spans.height,
         },
         "facts": {
             "judge_agreement": faults.JUDGE_AGREEMENT,

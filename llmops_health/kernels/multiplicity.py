@@ -1,4 +1,4 @@
-"""Many tests at once: the false discovery rate of one family of p-values.
+"""Many tests at once: the false discovery rate of one family of p-values or e-values.
 
 What makes a family (one area, one day) is decided by the caller, once per report.
 """
@@ -60,3 +60,43 @@ def benjamini_hochberg(p: ArrayLike, q: float = 0.05) -> FalseDiscovery:
     adjusted = np.full(values.shape, np.nan)
     adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
     return FalseDiscovery(adjusted, adjusted <= q)
+
+
+def e_benjamini_hochberg(log_e: ArrayLike, alpha: float = 0.05) -> NDArray[np.bool_]:
+    """Reject hypotheses by e-values so that at most a share `alpha` is expected to be true.
+
+    Parameters
+    ----------
+    log_e
+        Natural logs of e-values, shape (n_tests,); -inf for a test that could not be made, which
+        still counts in the family.
+    alpha
+        Tolerated false discovery rate, strictly between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If `log_e` is not one-dimensional or nan, or `alpha` is out of range.
+
+    Notes
+    -----
+    Rejects the k largest, k the most for which ``e_(k) >= m / (alpha k)``; valid under any
+    dependence. Wang and Ramdas (2022), J. R. Statist. Soc. B 84(3):822-852.
+
+    Examples
+    --------
+    >>> e_benjamini_hochberg(np.log([900, 5, 60]), alpha=0.05).tolist()
+    [True, False, True]
+    """
+    values = np.asarray(log_e, dtype=np.float64)
+    if values.ndim != 1 or np.isnan(values).any():
+        raise ValueError(f"log_e must be a vector without nan, got {values!r}.")
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha must fulfil 0 < alpha < 1, got {alpha}.")
+    order = np.argsort(-values, kind="stable")
+    rank = np.arange(1, len(values) + 1)
+    enough = np.flatnonzero(values[order] >= np.log(len(values) / (alpha * rank)))
+    rejected = np.zeros(len(values), dtype=np.bool_)
+    if enough.size:
+        rejected[order[: enough[-1] + 1]] = True
+    return rejected

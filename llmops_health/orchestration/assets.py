@@ -5,7 +5,7 @@ more than most of our queries do.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 
 import dagster as dg
 from dagster import AssetExecutionContext
@@ -32,6 +32,9 @@ VECTOR_DOCS = {
     "summary__text_cells": "The topic cell of every sampled input.",
     "summary__cells": "Sampled inputs per topic cell, feature and day.",
     "summary__eval_cells": "The topic cell of every eval case, and its nearest neighbour.",
+    "summary__style": "How the inputs of a panel of users are worded.",
+    "summary__matches": "The production calls most like each eval input, and the other way round.",
+    "summary__marker_words": "Words that eval inputs have beyond production inputs like them.",
 }
 
 
@@ -187,7 +190,9 @@ def _in_order(files: dict[str, SqlFile], chosen: set[str]) -> Iterator[SqlFile]:
 def text_vectors() -> dg.AssetsDefinition:
     """Return the step that embeds the sampled texts: the only summaries not made by SQL."""
     specs = [
-        spec(table, "summary", VECTOR_DOCS[table], ["summary__text_samples", "core__eval_cases"],
+        spec(table, "summary", VECTOR_DOCS[table],
+             ["summary__text_samples", "summary__user_calls", "summary__compared_calls",
+              "core__eval_cases"],
              ["python", "numpy"])
         for table in VECTOR_DOCS
     ]  # fmt: skip
@@ -292,7 +297,12 @@ def published() -> dg.AssetsDefinition:
         "published",
         "The DuckDB file that people open: always complete, replaced atomically at the end of a"
         " run. Texts and calls past their retention are removed first.",
-        ["health__verdicts", "health__refresh_candidates", "health__retirement_candidates"],
+        [
+            "health__verdicts",
+            "health__refresh_candidates",
+            "health__retirement_candidates",
+            "health__feature_cards",
+        ],
         ["duckdb", "file"],
         freshness_policy=FRESH,
     )
@@ -315,83 +325,6 @@ def published() -> dg.AssetsDefinition:
         )
 
     return publish
-
-
-def weekly() -> dg.AssetsDefinition:
-    """Return the step of what is too slow for every night, and read by no verdict."""
-    keys = [check.key for check in health.listed()]
-    specs = [
-        spec(
-            "health__power_cards",
-            "report",
-            "What each check can see on each feature: false alarms a month and the share of"
-            " planted changes found, from replaying the last 56 days, and the smallest change"
-            " that is found. Made anew every week; a feature's first card comes with its first"
-            " run.",
-            keys,
-            ["python", "numpy"],
-        ),
-        spec(
-            "evidently",
-            "report",
-            "Evidently's report per feature as HTML: the last 7 days against the 28 before, on"
-            " at most 10,000 sampled calls. For people who know Evidently; no verdict reads it.",
-            ["core__calls"],
-            ["evidently", "file"],
-        ),
-        spec(
-            "report",
-            "report",
-            "report/index.html, the page of the newest day, with the newest power cards and"
-            " links to Evidently's reports; the published file has the cards too.",
-            ["published", "health__power_cards", "evidently"],
-            ["file"],
-        ),
-    ]
-
-    @dg.multi_asset(
-        name="extras",
-        specs=specs,
-        can_subset=True,
-        partitions_def=DAYS,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-    )
-    def extras(context: AssetExecutionContext, project: Project) -> Iterator[dg.MaterializeResult]:
-        from llmops_health import steps, weekly
-
-        chosen = {key.to_user_string() for key in context.selected_asset_keys}
-        day = days_of(context).last
-        if "health__power_cards" in chosen:
-            yield dg.MaterializeResult(
-                asset_key="health__power_cards", metadata=_cards_of(project, day)
-            )
-        if "evidently" in chosen:
-            made = weekly.evidently_reports(project.config, project.warehouse, day)
-            yield dg.MaterializeResult(
-                asset_key="evidently",
-                metadata={
-                    feature_id: dg.MetadataValue.path(str(path)) if path else why_not
-                    for feature_id, path, why_not in made
-                },
-            )
-        if "report" in chosen:
-            steps.publish(project.config, project.warehouse)
-            page = steps.report_folder(project.config) / "index.html"
-            yield dg.MaterializeResult(
-                asset_key="report", metadata={"path": dg.MetadataValue.path(str(page))}
-            )
-
-    return extras
-
-
-def _cards_of(project: Project, day: date) -> dict[str, dg.MetadataValue | int]:
-    from llmops_health import judge, weekly
-
-    watched = judge.features(project.config, project.warehouse)
-    missing = weekly.without_card(project.config, project.warehouse)
-    counts = weekly.power_cards(project.warehouse, missing or watched, project.params, day)
-    table = weekly.card_table(project.warehouse, day)
-    return {"n_replayed": sum(counts.values()), "cards": dg.MetadataValue.md(table)}
 
 
 def tables() -> list[dg.AssetsDefinition]:

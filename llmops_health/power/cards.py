@@ -33,6 +33,9 @@ _SEED: Final = 20_260_101
 _NOT_REPLAYED: Final = {
     "stale_suite": "its fault is a suite that nobody changed for months, which no change of rows "
     "brings about",
+    "abandoned": "its fault is that nothing happens for months, which no change of rows brings "
+    "about",
+    "beaten_by_challenger": "its fault lies in eval scores, in which no change is put",
 }
 
 CARD_COLUMNS: Final = {

@@ -21,6 +21,12 @@ import polars as pl
 
 from llmops_health.kernels.histograms import GAMMA, ZERO_BIN
 from llmops_health.power.shock import CHANCE, NEXT, Moves, Shock, count, is_moved, moving
+from llmops_health.power.shocks_coevolution import SHOCKS as COEVOLUTION
+from llmops_health.power.shocks_eval_prod_gap import SHOCKS as EVAL_PROD_GAP
+from llmops_health.power.shocks_frozen_feature import SHOCKS as FROZEN_FEATURE
+from llmops_health.power.shocks_review_queue import SHOCKS as REVIEW_QUEUE
+from llmops_health.power.shocks_sampling import SHOCKS as SAMPLING
+from llmops_health.power.shocks_stage_latency import SHOCKS as STAGE_LATENCY
 from llmops_health.power.sums import Vectors, daily_vectors, next_in_order
 
 NEW_TOPIC: Final = -1
@@ -258,5 +264,11 @@ SHOCKS: Final[dict[str, Shock]] = {
         _repeats,
     ),
     "summary__satisfaction": Shock("ratings fall to 0", _satisfaction),
+    **COEVOLUTION,
+    **EVAL_PROD_GAP,
+    **SAMPLING,
+    **FROZEN_FEATURE,
+    **STAGE_LATENCY,
+    **REVIEW_QUEUE,
 }
 """By table. What is not listed is not changed: eval scores and eval cases among them."""

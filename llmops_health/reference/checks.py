@@ -114,9 +114,13 @@ def check_page(check: Check) -> str:
 
 
 def setting(check: Check) -> str:
-    """Return the YAML that sets a check's first parameter of its own."""
-    key = next(key for key in check.params.model_fields if key != "enabled")
-    value = _yaml(check.params.model_fields[key].default)
+    """Return the YAML that sets a check's first parameter of its own that is one value."""
+    key, default = next(
+        (key, field.default)
+        for key, field in check.params.model_fields.items()
+        if key != "enabled" and isinstance(field.default, bool | int | float | str)
+    )
+    value = _yaml(default)
     return f"checks:\n  {check.mode}:\n    {check.name}:\n      {key}: {value}"
 
 

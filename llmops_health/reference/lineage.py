@@ -19,15 +19,20 @@ from llmops_health.config import Feature
 from llmops_health.contract import BY_NAME, Table, derived_columns, starts
 from llmops_health.findings import Status
 from llmops_health.health import Check
-from llmops_health.text import vectors
+from llmops_health.text import matching, vectors
 
 # What the step that embeds texts reads; a test holds the tables to the asset graph.
 VECTORS_READ = {
     "summary__text_samples": {"day", "feature_id", "call_id", "run_kind", "input_sha256"},
+    "summary__user_calls": {"day", "feature_id", "call_id", "run_kind", "input_sha256", "user_id",
+                            "started_at"},
+    "summary__compared_calls": {"day", "feature_id", "call_id", "run_kind", "input_sha256",
+                                "user_id", "request_model", "prompt_version"},
     "core__eval_cases": {"feature_id", "suite_id", "case_id", "added_at", "retired_at",
                          "input_sha256"},
 }  # fmt: skip
 _OF_CASES = "summary__eval_cells"
+_OF_STYLE = "summary__style"
 ALWAYS = (Status.PASS, Status.NOT_ENOUGH_DATA, Status.NOT_APPLICABLE)
 _CHOSEN_FROM = (ast.Compare, ast.Set, ast.Tuple, ast.List)
 _WORD = re.compile(r"[a-z_][a-z0-9_]*")
@@ -108,16 +113,23 @@ def _origins(name: str, used: set[str] | None) -> Iterator[tuple[str, str]]:
                 yield from ((table.name, one) for one in brought(table, column))
         return
     if name in vectors.TABLES:
-        for read, columns in VECTORS_READ.items():
-            if read.startswith("summary__"):
-                yield from _origins("core__calls", columns)
-            elif name == _OF_CASES:
-                yield from _origins(read, columns)
+        for read in _texts_of(name):
+            through = read if read == "core__eval_cases" else "core__calls"
+            yield from _origins(through, VECTORS_READ[read])
         return
     file = _summaries()[name]
     used_by_query = _words(_COMMENT.sub("", file.query))
     for read in file.reads:
         yield from _origins(read, used_by_query)
+
+
+def _texts_of(name: str) -> tuple[str, ...]:
+    """Return whose texts a table is made from that the step which embeds them makes."""
+    if name == _OF_STYLE:
+        return ("summary__user_calls",)
+    if name in matching.TABLES:
+        return ("summary__compared_calls",)
+    return ("summary__text_samples", *(("core__eval_cases",) if name == _OF_CASES else ()))
 
 
 @cache

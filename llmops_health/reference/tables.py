@@ -51,6 +51,21 @@ OTHERS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
         "The topic of every eval case, and the case most like it.",
         ("feature_id", "suite_id", "case_id"),
     ),
+    "summary__style": (
+        "summary",
+        "How the inputs of the panel of users are worded.",
+        ("call_id",),
+    ),
+    "summary__matches": (
+        "summary",
+        "Each eval input's like in production, and each production input's like in evals.",
+        ("day", "call_id", "rank"),
+    ),
+    "summary__marker_words": (
+        "summary",
+        "Words that eval inputs have beyond production inputs like them, chosen on the other half.",
+        ("day", "feature_id", "half", "word"),
+    ),
     "health__findings": (
         "health",
         "What every check said on every day: of the whole (segment ''), and of parts that alarm.",
@@ -70,6 +85,11 @@ OTHERS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
         "health",
         "Eval cases that may go, made for the last day of a run. Nothing is deleted by us.",
         ("day", "feature_id", "suite_id", "case_id"),
+    ),
+    "health__feature_cards": (
+        "health",
+        "What to do with each feature, and what waiting costs; made for the last day of a run.",
+        ("day", "feature_id"),
     ),
     "health__power_cards": (
         "health",

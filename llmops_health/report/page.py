@@ -13,12 +13,13 @@ from pathlib import Path
 import duckdb
 
 from llmops_health.config import Feature
+from llmops_health.report import cards
 from llmops_health.report.page_document import document
 from llmops_health.report.page_reading import read
 
 
 def write(connection: duckdb.DuckDBPyConnection, folder: Path, features: Sequence[Feature]) -> Path:
-    """Write the page to `folder/index.html`, atomically.
+    """Write the page to `folder/index.html` and the features' cards beside it, atomically.
 
     Parameters
     ----------
@@ -32,6 +33,8 @@ def write(connection: duckdb.DuckDBPyConnection, folder: Path, features: Sequenc
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "index.html"
     fresh = folder / f".index.html.{os.getpid()}"
-    fresh.write_text(document(read(connection), features, folder), "utf-8")
+    reading = read(connection)
+    fresh.write_text(document(reading, features, folder), "utf-8")
     fresh.replace(path)
+    cards.write_json(reading.feature_cards, folder / "cards.json")
     return path

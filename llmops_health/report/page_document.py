@@ -20,6 +20,7 @@ from llmops_health.health import discover
 from llmops_health.report import page_strips, plots
 from llmops_health.report.page_checks import CheckView, alarms, check_views, with_pictures
 from llmops_health.report.page_docs import documented
+from llmops_health.report.page_feature_cards import card_section
 from llmops_health.report.page_features import feature_views
 from llmops_health.report.page_figures import Budget, Picture, Pictures
 from llmops_health.report.page_head import head
@@ -71,6 +72,9 @@ def document(reading: Reading, features: Sequence[Feature], folder: Path) -> str
         n_more_alarms=len(listed) - len(detailed),
         anchor_of={view.key: view.anchor for view in detailed},
         feature_anchor={feature.id: feature.anchor for feature in shown},
+        cards=card_section(
+            reading.feature_cards, {feature.id: feature.anchor for feature in shown}
+        ),
         pictures_of=_of_others(pictures, detailed),
         n_stored=pictures.n_stored,
         has_room=queries.take,

@@ -75,6 +75,11 @@ _CARDS = """
 select * from health__power_cards where day <= $day
 qualify row_number() over (partition by feature_id, mode, check_name order by day desc) = 1
 """
+_FEATURE_CARDS = """
+select * from health__feature_cards
+where day = (select max(day) from health__feature_cards where day <= $day)
+order by rank
+"""
 _REJECTS = """
 select path, table_name, column_name, reason, count(*)::bigint as n from ingest__rejects
 group by all order by n desc, path, table_name, column_name, reason limit $most
@@ -112,6 +117,7 @@ class Reading:
     since: pl.DataFrame
     figures: pl.DataFrame
     cards: pl.DataFrame
+    feature_cards: pl.DataFrame
     rejects: pl.DataFrame
 
 
@@ -153,6 +159,7 @@ def read(connection: duckdb.DuckDBPyConnection) -> Reading:
             "health__figures", "select * from health__figures where day = $day", **on
         ),
         cards=source.frame("health__power_cards", _CARDS, **on),
+        feature_cards=source.frame("health__feature_cards", _FEATURE_CARDS, **on),
         rejects=source.frame("ingest__rejects", _REJECTS, most=N_REJECTS),
     )
 

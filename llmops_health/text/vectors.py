@@ -19,6 +19,7 @@ import polars as pl
 
 from llmops_health.kernels.codebook import assign_cells, fit_codebook, suggest_cells
 from llmops_health.kernels.embedding import rff_features
+from llmops_health.text import matching, style
 from llmops_health.text.embed import EMBEDDER_VERSION, embed
 
 FloatMatrix = npt.NDArray[np.float64]
@@ -99,8 +100,10 @@ TABLES: Final[dict[str, dict[str, str]]] = {
         "nearest_case_id": "varchar",
         "nearest_similarity": "double",
     },
+    **style.TABLES,
+    **matching.TABLES,
 }
-"""Columns and SQL types of the tables that `build` returns."""
+"""Columns and SQL types of the tables that `build` returns, and of those of `style`, `matching`."""
 
 _DTYPES: Final[dict[str, pl.DataType]] = {
     "date": pl.Date(),
@@ -159,7 +162,7 @@ def build(
     first: date,
     last: date,
 ) -> dict[str, pl.DataFrame]:
-    """Return the tables of `TABLES` for the days `first` to `last`.
+    """Return the tables of `TABLES` of this module for the days `first` to `last`.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from llmops_health.kernels.multiplicity import benjamini_hochberg
+from llmops_health.kernels.multiplicity import benjamini_hochberg, e_benjamini_hochberg
 
 # Benjamini and Hochberg (1995), section 3.2; adjusted by statsmodels 0.15.0 multipletests.
 P = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344]
@@ -67,3 +67,12 @@ def test_keeps_the_false_discovery_rate() -> None:
 def test_rejects(p: list[float], q: float, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         benjamini_hochberg(p, q)
+
+
+def test_e_bh_as_published_and_at_the_edge() -> None:
+    e = np.log([900, 450, 200, 120, 60, 10, 5, 1, 1, 1, 0.5, 0.5, 0.2, 0.2, 0.1])
+    assert e_benjamini_hochberg(e, 0.05).sum() == 5
+    assert e_benjamini_hochberg([-np.inf, np.log(39.9)], 0.05).sum() == 0
+    assert e_benjamini_hochberg([-np.inf, np.log(40.1)], 0.05).tolist() == [False, True]
+    with pytest.raises(ValueError, match="without nan"):
+        e_benjamini_hochberg([float("nan")])

@@ -28,8 +28,9 @@ TYPES: dict[str, pl.DataType] = {
 COUNTED = [
     "summary__calibration", "summary__categories", "summary__cells", "summary__confidence",
     "summary__histograms", "summary__judgements", "summary__latency_buckets", "summary__novelty",
+    "summary__stage_times", "summary__versions",
 ]  # fmt: skip
-SUMS = {"n", "sum_conf", "sum_conf_sq"}
+SUMS = {"n", "sum_conf", "sum_conf_sq", "n_cost", "sum_cost_usd", "sum_cost_sq", "sum_ms"}
 
 
 def column(table: str, name: str, kind: str, rng: np.random.Generator) -> pl.Series:
@@ -42,6 +43,8 @@ def column(table: str, name: str, kind: str, rng: np.random.Generator) -> pl.Ser
         "predicted_label": ["a", "b", "c", None],
         "other_label": ["a", "b", "c"],
         "run_kind": ["prod", "eval"],
+        "stage": ["retrieve", "llm", "(request)"],
+        "kind": ["critical", "exclusive", "total"],
     }
     if name in choices:
         place = rng.integers(0, len(choices[name]), N)
@@ -79,7 +82,11 @@ def example(table: str) -> pl.DataFrame:
         "sum_x": (n * conf).floor(),
         "sum_xx": (n * conf).floor(),
         "sum_score": n * conf,
+        "sum_ms": n * conf,
         "sum_score_sq": n * conf**2,
+        "n_cost": n,
+        "sum_cost_usd": n * conf,
+        "sum_cost_sq": n * conf**2,
         "prompt_key": pl.Series(np.arange(N)),
         "call_id": pl.Series([str(at) for at in range(N)]),
     }

@@ -13,19 +13,37 @@ from typing import assert_never
 from llmops_health.figures import (
     ControlChart,
     CoverageByTopic,
+    Curves,
     Figure,
+    Flows,
+    Forecast,
+    Forest,
+    HeatMap,
+    Parts,
     ReliabilityDiagram,
     RiskCoverage,
+    Scatter,
+    Stages,
     Trend,
     TwoScores,
+    Waterfall,
 )
 from llmops_health.report.plots import (
     control,
+    curves,
+    flows,
+    forecast,
+    forest,
+    heat_map,
+    parts,
     reliability,
     risk_coverage,
+    scatter,
+    stages,
     topics,
     trend,
     two_scores,
+    waterfall,
 )
 from llmops_health.report.plots.canvas import WIDTH, Canvas, coordinate
 from llmops_health.report.plots.lettering import escape, wrap
@@ -75,7 +93,7 @@ def data_uri(figure: Figure) -> str:
     return f"data:image/svg+xml;base64,{b64encode(standalone(figure).encode()).decode()}"
 
 
-def _canvas(figure: Figure) -> Canvas:
+def _canvas(figure: Figure) -> Canvas:  # noqa: C901, PLR0911, PLR0912
     match figure:
         case ReliabilityDiagram():
             return reliability.draw(figure)
@@ -89,6 +107,24 @@ def _canvas(figure: Figure) -> Canvas:
             return two_scores.draw(figure)
         case Trend():
             return trend.draw(figure)
+        case Forest():
+            return forest.draw(figure)
+        case Parts():
+            return parts.draw(figure)
+        case Waterfall():
+            return waterfall.draw(figure)
+        case Curves():
+            return curves.draw(figure)
+        case Stages():
+            return stages.draw(figure)
+        case Forecast():
+            return forecast.draw(figure)
+        case Scatter():
+            return scatter.draw(figure)
+        case Flows():
+            return flows.draw(figure)
+        case HeatMap():
+            return heat_map.draw(figure)
         case _:
             assert_never(figure)
 

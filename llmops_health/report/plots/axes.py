@@ -11,16 +11,38 @@ from datetime import date, timedelta
 from typing import Literal
 
 from llmops_health.report.plots.canvas import WIDTH, Canvas, Place, Point, Shape
-from llmops_health.report.plots.lettering import shorten, width
+from llmops_health.report.plots.lettering import shorten, width, wrap
 from llmops_health.report.plots.scales import Scale, Unit, day_ticks, is_known, nice_ticks
 
 LINE = 16.0  # from one line of text to the next
 _BASELINE = 11.0  # of the first line
 _TICK_ROOM = 26.0  # between labels of the vertical axis
 _SAMPLE = 16.0
+_AREAS = {
+    *("band", "season", "bar", "bar-other", "bar-open", "open", "rest", "wide", "narrow"),
+    *("flow", "lost", "odd"),
+}
 
 Sample = Literal[
-    "band", "season", "bar", "bar-open", "ribbon", "edge", "line", "weekend", "dot", "hollow"
+    "band",
+    "season",
+    "bar",
+    "bar-other",
+    "bar-open",
+    "open",
+    "rest",
+    "wide",
+    "narrow",
+    "flow",
+    "lost",
+    "odd",
+    "ribbon",
+    "edge",
+    "line",
+    "dashed",
+    "weekend",
+    "dot",
+    "hollow",
 ]
 
 
@@ -53,9 +75,11 @@ def head(canvas: Canvas, words: str, key: Sequence[KeyItem]) -> float:
     """Write what the vertical axis shows and, beside or below it, the key; return where it ends."""
     room = [_SAMPLE + width(word) + 10 for _, word in key]
     # On the same line if there is room, else from the left of the next one.
-    beside = width(words) + 14 + sum(room) <= WIDTH
-    canvas.text(0, _BASELINE, shorten(words, WIDTH), "start", "p-soft")
+    beside = not words or width(words) + 14 + sum(room) <= WIDTH
+    if words:
+        canvas.text(0, _BASELINE, shorten(words, WIDTH), "start", "p-soft")
     x, y = (WIDTH - sum(room) + 10, _BASELINE) if beside else (0.0, _BASELINE + LINE)
+    x = x if words else 0.0
     for (sample, word), wide in zip(key, room, strict=True):
         if x > 0 and x + wide - 10 > WIDTH + 1:
             x, y = 0.0, y + LINE
@@ -71,7 +95,7 @@ def _sample(canvas: Canvas, sample: Sample | Block | tuple[Shape, str], x: float
     elif isinstance(sample, Block):
         ends = (y - 5 + 9 * sample.upper, y - 5 + 9 * sample.lower)
         canvas.blocks([(x + 2, x + 12)], ends, sample.look)
-    elif sample in {"band", "season", "bar", "bar-open"}:
+    elif sample in _AREAS:
         canvas.rectangle(x, y - 4, x + 12, y + 4, f"p-{sample}")
     elif sample == "ribbon":
         canvas.rectangle(x, y - 4, x + 12, y + 4, "p-ribbon")
@@ -82,7 +106,8 @@ def _sample(canvas: Canvas, sample: Sample | Block | tuple[Shape, str], x: float
     elif sample == "dot":
         canvas.dots([(x + 8, y)], "p-mark")
     else:
-        canvas.line((x, y), (x + 12, y), f"p-{sample}")
+        look = "line p-dashed" if sample == "dashed" else sample
+        canvas.line((x, y), (x + 12, y), f"p-{look}")
 
 
 def frame(
@@ -173,24 +198,51 @@ def _name_days(canvas: Canvas, ends: tuple[float, float], words: str, at: Frame)
 
 
 def numbers_axis(
-    canvas: Canvas, range_: tuple[float, float], unit: str, words: str, at: Frame
+    canvas: Canvas,
+    range_: tuple[float, float],
+    unit: str,
+    words: str,
+    at: Frame,
+    *,
+    is_gridded: bool = False,
 ) -> Scale:
-    """Draw a horizontal axis of numbers below the frame, with its quantity below the labels."""
+    """Draw a horizontal axis of numbers below the frame, with its quantity below the labels.
+
+    With a grid, each tick has a thin line through the frame. All needs `axis_room(words)`.
+    """
     lo, hi = range_
+    slack = 1e-9 * (hi - lo)
+    how = Unit.of(unit, max(abs(lo), abs(hi)))
     n = 8
     while True:
-        ticks = [tick for tick in nice_ticks(lo, hi, n) if lo - 1e-9 <= tick <= hi + 1e-9]
-        how, step = Unit.of(unit, hi), ticks[1] - ticks[0] if len(ticks) > 1 else hi - lo
+        ticks = [tick for tick in nice_ticks(lo, hi, n) if lo - slack <= tick <= hi + slack]
+        step = ticks[1] - ticks[0] if len(ticks) > 1 else hi - lo
         names = [how.write(tick, step) for tick in ticks]
         if n == 2 or (max(map(width, names)) + 12) * len(names) <= at.right - at.left:
             break
         n -= 1
     x = Scale(lo, hi, at.left, at.right)
     for tick, name in zip(ticks, names, strict=True):
+        if is_gridded:
+            canvas.line((x(tick), at.top), (x(tick), at.bottom), "p-grid")
         canvas.line((x(tick), at.bottom), (x(tick), at.bottom + 4), "p-axis")
         _below(canvas, x(tick), at.bottom + 17, name)
-    canvas.text((at.left + at.right) / 2, at.bottom + 32, words, "middle", "p-soft")
+    for place, line in enumerate(wrap(words, WIDTH, 2)):
+        half = width(line) / 2
+        middle = min(max((at.left + at.right) / 2, half), WIDTH - half)
+        canvas.text(middle, at.bottom + 32 + place * LINE, line, "middle", "p-soft")
     return x
+
+
+def axis_room(words: str) -> float:
+    """Return how high an axis of numbers is, with its quantity in one or two lines."""
+    return 22.0 + LINE * len(wrap(words, WIDTH, 2))
+
+
+def quantity(measure: str, unit: Unit) -> str:
+    """Return a measure with the name of its unit, unless the measure says it."""
+    is_told = unit.words.lower() in measure.lower().split()
+    return ", ".join(part for part in (measure, "" if is_told else unit.words) if part)
 
 
 def _below(canvas: Canvas, x: float, y: float, name: str) -> None:

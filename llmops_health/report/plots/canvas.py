@@ -27,13 +27,15 @@ _SHAPES = {
     "square": "m-3.4-3.4h6.8v6.8h-6.8z",
     "tick": "m0-4v8",
     "post": "m0-7v14",
+    "cut-left": "m4-3.5l-4 3.5 4 3.5",
+    "cut-right": "m-4-3.5l4 3.5-4 3.5",
 }
 _SMALL = _SHAPES | {
     "triangle": "m0-2.6l2.4 4.2h-4.8z",
     "diamond": "m0-2.6l2.6 2.6-2.6 2.6-2.6-2.6z",
     "square": "m-2.1-2.1h4.2v4.2h-4.2z",
 }
-Shape = Literal["triangle", "diamond", "square", "tick", "post"]
+Shape = Literal["triangle", "diamond", "square", "tick", "post", "cut-left", "cut-right"]
 
 
 def coordinate(value: float) -> str:
@@ -92,7 +94,7 @@ class Canvas:
         self, upper: Sequence[Point | None], lower: Sequence[Point | None], classes: str
     ) -> None:
         """Fill what lies between two lines over the same places; None interrupts it."""
-        self.path("".join(map(_outline, _both(upper, lower))), classes)
+        self.path("".join(map(_filled, _both(upper, lower))), classes)
 
     def stepped_area(
         self,
@@ -105,7 +107,7 @@ class Canvas:
         stretches = [
             (_steps_of(above, half), _steps_of(below, half)) for above, below in _both(upper, lower)
         ]
-        self.path("".join(map(_outline, stretches)), classes)
+        self.path("".join(map(_filled, stretches)), classes)
 
     def rectangle(self, left: float, top: float, right: float, bottom: float, classes: str) -> None:
         """Draw a rectangle."""
@@ -115,15 +117,23 @@ class Canvas:
             f' width="{wide}" height="{high}"/>'
         )
 
+    def outline(self, corners: Sequence[Point], classes: str) -> None:
+        """Fill a shape by its corners."""
+        self.path(f"{_route(corners)}z", classes)
+
     def blocks(
         self, spans: Iterable[tuple[float, float]], ends: tuple[float, float], classes: str
     ) -> None:
         """Fill stretches of a strip between two heights; each is wide enough to be seen."""
         top, bottom = ends
+        self.panels(((left, top, max(right, left + 1), bottom) for left, right in spans), classes)
+
+    def panels(self, boxes: Iterable[tuple[float, float, float, float]], classes: str) -> None:
+        """Draw rectangles of one look: each its left, upper, right and lower end."""
         self.path(
             "".join(
                 _route([(left, top), (right, top), (right, bottom), (left, bottom)]) + "z"
-                for left, right in ((start, max(stop, start + 1)) for start, stop in spans)
+                for left, top, right, bottom in boxes
             ),
             classes,
         )
@@ -269,7 +279,7 @@ def _both(
     return [([one for one, _ in run], [other for _, other in run]) for run in _runs(pairs)]
 
 
-def _outline(sides: tuple[list[Point], list[Point]]) -> str:
+def _filled(sides: tuple[list[Point], list[Point]]) -> str:
     upper, lower = sides
     return f"{_route([*upper, *reversed(lower)])}z" if len(upper) > 1 else ""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import ceil
 
 from llmops_health.figures import ControlChart, ControlDay
-from llmops_health.report.plots import axes
+from llmops_health.report.plots import axes, limits
 from llmops_health.report.plots.axes import Frame, KeyItem
-from llmops_health.report.plots.canvas import WIDTH, Anchor, Canvas, Place, Point
-from llmops_health.report.plots.lettering import shorten, width
+from llmops_health.report.plots.canvas import WIDTH, Canvas, Point
+from llmops_health.report.plots.lettering import width
 from llmops_health.report.plots.scales import Scale, Unit, domain, is_known, known
 
 HEIGHT = 250.0
@@ -19,7 +19,6 @@ _CLOSE = 4.5  # units per day below which all marks are small
 _CROWDED = 8.0
 _BAND_STEP = 3.0  # units between points of a band where days are dense
 _MARGINS = 90.0  # left and right of the days, about
-_LIMIT_ROOM = 150.0
 
 
 def draw(figure: ControlChart) -> Canvas:
@@ -27,8 +26,7 @@ def draw(figure: ControlChart) -> Canvas:
     canvas = Canvas(HEIGHT)
     days = sorted(figure.days, key=lambda one: one.day)
     unit = Unit.of(figure.unit, max(map(abs, known(one.value for one in days)), default=0.0))
-    is_told = unit.words.lower() in figure.measure.lower().split()
-    what = ", ".join(part for part in (figure.measure, "" if is_told else unit.words) if part)
+    what = axes.quantity(figure.measure, unit)
     per_day = (WIDTH - _MARGINS) / _n_days(days)
     range_ = _range(figure, days)
     top = axes.head(canvas, what, _key(days, per_day, range_)) + axes.LINE - 4
@@ -57,7 +55,7 @@ def draw(figure: ControlChart) -> Canvas:
     if newest and newest.value is not None:
         place = (x(newest.day.toordinal()) + 7, at.y(newest.value) + 4)
         canvas.label([(*place, "start")], ending, "p-strong")
-    _limit(canvas, figure, at)
+    limits.level(canvas, figure.limit, figure.limit_label, at)
     if not newest:
         axes.nothing(canvas, at, "No day has a value.")
     return canvas
@@ -73,11 +71,7 @@ def _range(figure: ControlChart, days: list[ControlDay]) -> tuple[float, float]:
     floor_at = 0.0 if min([*values, *ends], default=0) >= 0 else None
     ceiling_at = 1.0 if figure.unit == "share" and max([*values, *ends], default=1) <= 1 else None
     lo, hi = domain(values, ends, floor_at=floor_at, ceiling_at=ceiling_at)
-    limit = figure.limit
-    # A limit that is far away is told, not shown: it would flatten what the days did.
-    if is_known(limit) and lo - (hi - lo) <= limit <= hi + (hi - lo):
-        return min(lo, limit), max(hi, limit)
-    return lo, hi
+    return limits.reach((lo, hi), figure.limit)
 
 
 def _is_outside(one: ControlDay) -> bool:
@@ -176,25 +170,3 @@ def _marks(canvas: Canvas, days: list[ControlDay], per_day: float, at: Frame, x:
         canvas.dots(plain, "p-mark p-small" if per_day < _CROWDED else "p-mark")
         canvas.rings(weekend, small=per_day < _CLOSE)
     canvas.shapes(outside, "diamond", "p-fill-other", small=per_day < _CLOSE)
-
-
-def _limit(canvas: Canvas, figure: ControlChart, at: Frame) -> None:
-    limit = figure.limit
-    if not is_known(limit):
-        return
-    words = f"{figure.limit_label or 'limit'} {at.unit.read(limit)}"
-    is_shown = at.y.lo <= limit <= at.y.hi
-    level = at.y(limit)
-    if is_shown:
-        canvas.line((at.left, level), (at.right, level), "p-limit")
-    else:
-        arrow = "\N{UPWARDS ARROW}" if limit > at.y.hi else "\N{DOWNWARDS ARROW}"
-        words = f"{words} {arrow}"
-    sides: tuple[tuple[float, Anchor], ...] = ((at.left + 4, "start"), (at.right - 4, "end"))
-    places: list[Place] = [
-        (place, level + off, anchor)
-        for off in (-5, 14)
-        for place, anchor in sides
-        if level + off > at.top + 8
-    ]
-    canvas.label(places, shorten(words, at.right - at.left - 8), "p-soft")

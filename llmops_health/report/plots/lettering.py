@@ -24,6 +24,7 @@ _WIDTHS = {chr(32 + at): int(advance) / 1000 for at, advance in enumerate(_ADVAN
 _WIDTHS["\N{HORIZONTAL ELLIPSIS}"] = 1.0
 _STRONG = 1.14  # how much wider the same font is in bold
 _ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
+_BREAKS = " ._-/:,"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,3 +130,50 @@ def wrap(text: str, room: float, n_lines: int, *, strong: bool = False) -> list[
         lines.append(shorten(" ".join(words[:n]), room, strong=strong))
         words = words[n:]
     return [*lines, shorten(" ".join(words), room, strong=strong)] if words else lines
+
+
+def fold(text: str, room: float, n_lines: int, *, strong: bool = False) -> list[str]:
+    """Break a name into at most `n_lines`, within words too, as names of steps and models need.
+
+    A break comes after a space or a sign such as a dot or an underscore, if one is near. What is
+    too long loses its middle, since names that begin alike, such as versions, differ at their ends.
+
+    Examples
+    --------
+    >>> fold("retrieval.cross_encoder_rerank", 120, 2)
+    ['retrieval.cross_', 'encoder_rerank']
+    >>> fold("summarise-ticket version 12", 100, 1)
+    ['summar\N{HORIZONTAL ELLIPSIS}ion 12']
+    """
+    text = clean(text)
+    lines: list[str] = []
+    while len(lines) < n_lines - 1 and width(text, strong=strong) > room:
+        fitting = next(
+            n for n in range(len(text), 0, -1) if n == 1 or _fits(text[:n], room, strong=strong)
+        )
+        breaks = [at + 1 for at in range(fitting) if text[at] in _BREAKS]
+        at = fitting if text[fitting] == " " else max(breaks, default=0)
+        at = at if at > fitting / 3 else fitting
+        lines.append(text[:at].rstrip())
+        text = text[at:].lstrip()
+    return [*lines, _without_middle(text, room, strong=strong)]
+
+
+def _without_middle(text: str, room: float, *, strong: bool) -> str:
+    if width(text, strong=strong) <= room:
+        return text
+    kept = next(
+        (n for n in range(len(text) - 1, 1, -1) if _fits(_cut(text, n), room, strong=strong)),
+        1,
+    )
+    return _cut(text, kept)
+
+
+def _cut(text: str, kept: int) -> str:
+    """Return the beginning and the end of a text, together `kept` characters."""
+    tail = kept // 2
+    return f"{text[: kept - tail].rstrip()}{_ELLIPSIS}{text[len(text) - tail :].lstrip()}"
+
+
+def _fits(text: str, room: float, *, strong: bool) -> bool:
+    return width(text, strong=strong) <= room

@@ -10,6 +10,8 @@ from typing import TypeGuard
 
 from llmops_health.report.plots.lettering import width
 
+NO_VALUE = "no value"
+
 _GAP = 12.0  # between two labels of an axis
 _MONTH_GAP = 6.0
 _PERCENT = {"share": "", "share of calls": "", "share of cost": "of the cost"}
@@ -87,6 +89,24 @@ def domain(
     if ceiling_at is not None:
         hi = min(hi, ceiling_at)
     return lo, hi
+
+
+def natural_domain(
+    values: Sequence[float], ends: Sequence[float], unit: str
+) -> tuple[float, float]:
+    """Return `domain`, kept within what the unit can be: shares 0 to 1, others 0 if none is less.
+
+    Ends of intervals beyond what a share can be do not widen it.
+
+    Examples
+    --------
+    >>> natural_domain([0.1, 0.9], [-0.2, 1.1], "share")
+    (0.0, 1.0)
+    """
+    if unit == "share" and all(0 <= value <= 1 for value in values):
+        return domain(values, ends, floor_at=0.0, ceiling_at=1.0)
+    lowest = min([*values, *ends], default=0.0)
+    return domain(values, ends, floor_at=0.0 if lowest >= 0 else None)
 
 
 def nice_ticks(lo: float, hi: float, n: int) -> list[float]:
@@ -188,6 +208,30 @@ class Unit:
         if "." in plain and "e" not in plain:
             plain = plain.rstrip("0").rstrip(".")
         return f"{plain}{letter}{self.sign}"
+
+    def column(
+        self, values: Sequence[float | None], *, signed: bool = False, digits: int = 3
+    ) -> list[str]:
+        """Write values to one precision: so many digits of the largest, at least to the unit.
+
+        Examples
+        --------
+        >>> Unit("pp").column([12.34, -0.5, None], signed=True)
+        ['+12.3', '\N{MINUS SIGN}0.5', 'no value']
+        """
+        largest = max((abs(self.factor * value) for value in known(values)), default=0.0)
+        exact = 10.0 ** (floor(log10(largest)) + 1 - digits) if largest > 0 else 1.0
+        step = exact if largest >= 1e6 else min(exact, 1.0)
+        return [
+            _signed(value, number(self.factor * value, step) + self.sign, signed=signed)
+            if is_known(value)
+            else NO_VALUE
+            for value in values
+        ]
+
+
+def _signed(value: float, text: str, *, signed: bool) -> str:
+    return f"+{text}" if signed and value > 0 and text.partition(" ")[0] != "0" else text
 
 
 def day_name(day: date) -> str:

@@ -63,6 +63,8 @@ font:400 {FONT_SIZE:g}px {_SANS};font-variant-numeric:tabular-nums}}
 .p-window{{fill:var(--p-soft);fill-opacity:.1}}
 .p-rest{{fill:var(--p-soft);fill-opacity:.72}}
 .p-bar{{fill:var(--p-main)}}
+.p-bar-other{{fill:var(--p-other)}}
+.p-open{{fill:var(--p-paper);stroke:var(--p-soft);stroke-width:1.2;stroke-dasharray:3 2}}
 .p-bar-open{{fill:var(--p-paper);stroke:var(--p-fail);stroke-width:1.4}}
 .p-mark{{stroke-linecap:round;stroke-width:5;stroke:var(--p-main)}}
 .p-figure .p-tint{{fill:var(--p-main)}}
@@ -79,6 +81,32 @@ font:400 {FONT_SIZE:g}px {_SANS};font-variant-numeric:tabular-nums}}
 .p-warn{{fill:var(--p-warn);stroke:var(--p-paper);stroke-width:.8}}
 .p-fail{{fill:var(--p-fail);stroke:var(--p-paper);stroke-width:.8}}
 .p-flat{{stroke:none}}
+.p-fill-ink{{fill:var(--p-ink);stroke:var(--p-paper);stroke-width:.8}}
+.p-fill-soft{{fill:var(--p-soft);stroke:var(--p-paper);stroke-width:.8}}
+.p-fill-open{{fill:var(--p-paper);stroke:var(--p-other);stroke-width:1.4}}
+.p-curve-1,.p-curve-2,.p-curve-3,.p-curve-4,.p-curve-5,.p-curve-6{{fill:none;stroke-width:1.6;
+stroke-linejoin:round}}
+.p-curve-1,.p-curve-5{{stroke:var(--p-main)}}
+.p-curve-2,.p-curve-6{{stroke:var(--p-other)}}
+.p-curve-3{{stroke:var(--p-ink)}}
+.p-curve-4{{stroke:var(--p-soft)}}
+.p-curve-2{{stroke-dasharray:5 3}}
+.p-curve-3{{stroke-dasharray:2 2}}
+.p-curve-5{{stroke-dasharray:8 3 2 3}}
+.p-curve-6{{stroke-dasharray:1.5 3}}
+.p-solid{{stroke-dasharray:none;stroke-width:1}}
+.p-dashed{{stroke-dasharray:5 3}}
+.p-narrow{{fill:var(--p-main);fill-opacity:.34}}
+.p-wide{{fill:var(--p-main);fill-opacity:.13}}
+.p-flow{{fill:var(--p-main);fill-opacity:.24}}
+.p-lost{{fill:var(--p-soft);fill-opacity:.34}}
+.p-odd{{fill:var(--p-fail);fill-opacity:.2;stroke:var(--p-fail);stroke-width:1;
+stroke-dasharray:3 2}}
+.p-cell-none{{fill:var(--p-paper);stroke:var(--p-soft);stroke-width:1;stroke-dasharray:2 2;
+stroke-opacity:.6}}
+.p-cell-good{{fill:var(--p-main);fill-opacity:.13}}
+.p-cell-partly{{fill:var(--p-warn);fill-opacity:.16}}
+.p-cell-bad{{fill:var(--p-fail);fill-opacity:.18}}
 """
 
 

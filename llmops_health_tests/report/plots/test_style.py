@@ -89,6 +89,30 @@ def test_words_and_marks_stand_out_from_shaded_windows(which: str) -> None:
 
 
 @pytest.mark.parametrize("which", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("look", "tint", "mark"),
+    [("p-cell-good", "main", "main"), ("p-cell-partly", "warn", "warn"),
+     ("p-cell-bad", "fail", "fail")],
+)  # fmt: skip
+def test_words_and_marks_stand_out_from_cells(which: str, look: str, tint: str, mark: str) -> None:
+    palette = palettes()[which]
+    cell = mixed(palette[tint], palette["paper"], opacity_of(look))
+    assert contrast(palette["ink"], cell) >= 7
+    assert contrast(palette[mark], cell) >= 3
+
+
+@pytest.mark.parametrize("which", ["light", "dark"])
+def test_ranges_of_a_forecast_are_told_apart(which: str) -> None:
+    palette = palettes()[which]
+    window = mixed(palette["soft"], palette["paper"], opacity_of("p-window"))
+    wide = mixed(palette["main"], window, opacity_of("p-wide"))
+    narrow = mixed(palette["main"], wide, opacity_of("p-narrow"))
+    assert contrast(narrow, wide) >= 1.3
+    assert contrast(palette["main"], narrow) >= 2
+    assert contrast(palette["fail"], narrow) >= 2
+
+
+@pytest.mark.parametrize("which", ["light", "dark"])
 def test_what_is_grey_and_carries_a_number_stands_out(which: str) -> None:
     palette = palettes()[which]
     rest = mixed(palette["soft"], palette["paper"], opacity_of("p-rest"))
@@ -109,15 +133,27 @@ def test_every_class_that_is_drawn_has_a_rule() -> None:
     from llmops_health.report import plots
     from llmops_health_tests.report.plots.plot_samples import (
         control,
+        curves,
+        flows,
+        forecast,
+        forest,
+        heat_map,
+        parts,
         reliability,
         risk,
+        scatter,
         scores,
+        stages,
         topics,
         trend,
+        waterfall,
     )
 
     figures = [*(make(n) for make in (trend, control) for n in (60, 400)),
-               reliability(), risk(), topics(30), scores(8), scores(60)]  # fmt: skip
+               reliability(), risk(), topics(30), scores(8), scores(60),
+               forest(), parts(), waterfall(), waterfall(40), curves(6), curves(2, 300),
+               curves(6, 300), stages(), forecast(), forecast(300, 90), scatter(), scatter(200),
+               flows(), heat_map()]  # fmt: skip
     drawn = {
         name
         for figure in figures

@@ -1,0 +1,1 @@
+"""People as the slowest microservice: what waits for a review, and what the reviews are worth."""
