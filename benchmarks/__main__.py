@@ -28,6 +28,7 @@ NAMES = (
     "calibration",
     "drift",
     "texts",
+    "near_duplicates",
     "big_day",
     "long_history",
     "nightly",

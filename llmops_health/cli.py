@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from llmops_health import ledger_commands
+
 if TYPE_CHECKING:
     from llmops_health.config import Config
 
@@ -305,6 +307,9 @@ def ui(
     module = "dagster_webserver" if read_only else "dagster"
     verb = ["--read-only"] if read_only else ["dev"]
     raise typer.Exit(subprocess.call([sys.executable, "-m", module, *verb, *target]))  # noqa: S603
+
+
+ledger_commands.register(app)
 
 
 def _program() -> str:

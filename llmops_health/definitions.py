@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 
 from llmops_health import config
-from llmops_health.orchestration import assets, checks, extras, feature_cards, jobs
+from llmops_health.orchestration import assets, checks, extras, feature_cards, jobs, training_texts
 from llmops_health.orchestration.resources import Project, default_config_path
 
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
@@ -27,6 +27,7 @@ def build(config_path: str = "") -> dg.Definitions:
             assets.verdicts(),
             assets.eval_sets(),
             feature_cards.feature_cards(),
+            training_texts.training_texts(),
             assets.published(),
             extras.weekly(),
         ],

@@ -28,7 +28,7 @@ from llmops_health.storage import contents, retention
 from llmops_health.storage.day import Day
 from llmops_health.storage.days import CORE_DAY_COLUMNS, JUDGED_COLUMNS, SETTLED_COLUMNS
 from llmops_health.storage.warehouse import Warehouse, frame, open_published
-from llmops_health.text import matching, style, vectors
+from llmops_health.text import matching, style, training_texts, vectors
 
 # A codebook is fitted on a feature's first weeks; nothing before is ever needed.
 CODEBOOK_DAYS = 28
@@ -55,6 +55,7 @@ def all_tables() -> dict[str, dict[str, str]]:
     return {
         **tables,
         **vectors.TABLES,
+        **training_texts.TABLES,
         "health__findings": FINDING_COLUMNS,
         "health__verdicts": VERDICT_COLUMNS,
         "health__power_cards": CARD_COLUMNS,

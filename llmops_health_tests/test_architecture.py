@@ -22,8 +22,10 @@ MAY_IMPORT = {
     "contract.py": set(),
     "sqlfiles.py": set(),
     "findings.py": {"pydantic"},
-    "text": {"numpy", "scipy", "polars", "tokenizers", "safetensors", f"{OURS}.kernels",
+    "text": {"numpy", "scipy", "polars", "rensa", "tokenizers", "safetensors", f"{OURS}.kernels",
              f"{OURS}.text"},
+    "ledger": {"cryptography", "pyarrow", "yaml", f"{OURS}.kernels", f"{OURS}.ledger",
+               f"{OURS}.storage.locks"},
     "exports.py": set(),
     "figures": {f"{OURS}.figures", f"{OURS}.findings"},
     "power": {"numpy", "polars", "scipy", *(f"{OURS}.{name}" for name in

@@ -24,6 +24,7 @@ from llmops_health.power.shock import CHANCE, NEXT, Moves, Shock, count, is_move
 from llmops_health.power.shocks_coevolution import SHOCKS as COEVOLUTION
 from llmops_health.power.shocks_eval_prod_gap import SHOCKS as EVAL_PROD_GAP
 from llmops_health.power.shocks_frozen_feature import SHOCKS as FROZEN_FEATURE
+from llmops_health.power.shocks_provenance import SHOCKS as PROVENANCE
 from llmops_health.power.shocks_review_queue import SHOCKS as REVIEW_QUEUE
 from llmops_health.power.shocks_sampling import SHOCKS as SAMPLING
 from llmops_health.power.shocks_stage_latency import SHOCKS as STAGE_LATENCY
@@ -267,6 +268,7 @@ SHOCKS: Final[dict[str, Shock]] = {
     **COEVOLUTION,
     **EVAL_PROD_GAP,
     **SAMPLING,
+    **PROVENANCE,
     **FROZEN_FEATURE,
     **STAGE_LATENCY,
     **REVIEW_QUEUE,

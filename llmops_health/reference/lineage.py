@@ -19,7 +19,7 @@ from llmops_health.config import Feature
 from llmops_health.contract import BY_NAME, Table, derived_columns, starts
 from llmops_health.findings import Status
 from llmops_health.health import Check
-from llmops_health.text import matching, vectors
+from llmops_health.text import matching, training_texts, vectors
 
 # What the step that embeds texts reads; a test holds the tables to the asset graph.
 VECTORS_READ = {
@@ -112,6 +112,8 @@ def _origins(name: str, used: set[str] | None) -> Iterator[tuple[str, str]]:
             if used is None or column in used:
                 yield from ((table.name, one) for one in brought(table, column))
         return
+    if name in training_texts.TABLES:
+        name = "summary__leaks"  # the same rows lead to the same texts
     if name in vectors.TABLES:
         for read in _texts_of(name):
             through = read if read == "core__eval_cases" else "core__calls"

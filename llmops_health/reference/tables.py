@@ -66,6 +66,16 @@ OTHERS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
         "Words that eval inputs have beyond production inputs like them, chosen on the other half.",
         ("day", "feature_id", "half", "word"),
     ),
+    "summary__near_duplicates": (
+        "summary",
+        "Rows of a ledger step whose inputs are near-duplicates of one another.",
+        ("pipeline_id", "step_id", "feature_id"),
+    ),
+    "summary__near_cases": (
+        "summary",
+        "Eval cases that an input of a ledger step is a near-duplicate of.",
+        ("pipeline_id", "step_id", "feature_id", "suite_id", "case_id"),
+    ),
     "health__findings": (
         "health",
         "What every check said on every day: of the whole (segment ''), and of parts that alarm.",

@@ -8,9 +8,9 @@ How it is found
     production calls of these days that have the very same input, else with those nearest to it:
     nearer than nine of ten production inputs are to another user's, in the same language, at most
     half as long again, and of the same models and prompt version where there are any; every user
-    has one vote. Another mix of
-    topics is therefore no gap, and as each is compared with the evals of its own day, no more is a
-    model that changed for all. Differences of refusals, answer length, hedging, markdown or code,
+    has one vote. Another mix of topics is therefore no gap, and as each is compared with the evals
+    of its own day, no more is a model that changed for all (evals once a week see such a change
+    late). Differences of refusals, answer length, hedging, markdown or code,
     JSON, language, tool calls and answers cut off are tested by Student's t with users as clusters
     and by flipping the signs of pairs that share a production call; both must speak, and
     Benjamini-Hochberg holds the behaviours together. Three answers: different (beyond `max_gap_pp`

@@ -22,6 +22,7 @@ _ADVANCES = (
 )
 _WIDTHS = {chr(32 + at): int(advance) / 1000 for at, advance in enumerate(_ADVANCES.split())}
 _WIDTHS["\N{HORIZONTAL ELLIPSIS}"] = 1.0
+_NARROWEST = 0.25 * FONT_SIZE
 _STRONG = 1.14  # how much wider the same font is in bold
 _ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 _BREAKS = " ._-/:,"
@@ -108,9 +109,15 @@ def shorten(text: str, room: float, *, strong: bool = False) -> str:
     text = clean(text)
     if width(text, strong=strong) <= room:
         return text
+    text = text[: _most(room)]
     while text and width(text + _ELLIPSIS, strong=strong) > room:
         text = text[:-1]
     return text.rstrip() + _ELLIPSIS
+
+
+def _most(room: float) -> int:
+    """Return how many letters fit at most, so that no name costs more than its line is worth."""
+    return max(1, int(room / _NARROWEST) + 1)
 
 
 def wrap(text: str, room: float, n_lines: int, *, strong: bool = False) -> list[str]:
@@ -149,10 +156,12 @@ def fold(text: str, room: float, n_lines: int, *, strong: bool = False) -> list[
     lines: list[str] = []
     while len(lines) < n_lines - 1 and width(text, strong=strong) > room:
         fitting = next(
-            n for n in range(len(text), 0, -1) if n == 1 or _fits(text[:n], room, strong=strong)
+            n
+            for n in range(min(len(text), _most(room)), 0, -1)
+            if n == 1 or _fits(text[:n], room, strong=strong)
         )
         breaks = [at + 1 for at in range(fitting) if text[at] in _BREAKS]
-        at = fitting if text[fitting] == " " else max(breaks, default=0)
+        at = fitting if text[fitting : fitting + 1] == " " else max(breaks, default=0)
         at = at if at > fitting / 3 else fitting
         lines.append(text[:at].rstrip())
         text = text[at:].lstrip()
@@ -163,7 +172,11 @@ def _without_middle(text: str, room: float, *, strong: bool) -> str:
     if width(text, strong=strong) <= room:
         return text
     kept = next(
-        (n for n in range(len(text) - 1, 1, -1) if _fits(_cut(text, n), room, strong=strong)),
+        (
+            n
+            for n in range(min(len(text) - 1, _most(room)), 1, -1)
+            if _fits(_cut(text, n), room, strong=strong)
+        ),
         1,
     )
     return _cut(text, kept)

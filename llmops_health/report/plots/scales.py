@@ -202,7 +202,7 @@ class Unit:
         size = abs(self.factor * value)
         if size == 0:
             return f"0{self.sign}"
-        step = 10.0 ** (floor(log10(size)) - 2)
+        step = _three_digits(size)
         text = number(self.factor * value, step if size >= 1e6 else min(step, 1.0))
         plain, letter = (text[:-1], text[-1]) if text[-1] in "MGT" else (text, "")
         if "." in plain and "e" not in plain:
@@ -220,7 +220,7 @@ class Unit:
         ['+12.3', '\N{MINUS SIGN}0.5', 'no value']
         """
         largest = max((abs(self.factor * value) for value in known(values)), default=0.0)
-        exact = 10.0 ** (floor(log10(largest)) + 1 - digits) if largest > 0 else 1.0
+        exact = _three_digits(largest) * 10.0 ** (3 - digits) if largest > 0 else 1.0
         step = exact if largest >= 1e6 else min(exact, 1.0)
         return [
             _signed(value, number(self.factor * value, step) + self.sign, signed=signed)
@@ -228,6 +228,12 @@ class Unit:
             else NO_VALUE
             for value in values
         ]
+
+
+def _three_digits(size: float) -> float:
+    """Return the precision of three digits, or of two where a third would need an exponent."""
+    step = 10.0 ** (floor(log10(size)) - 2)
+    return max(step, 1e-4) if size >= 1e-3 else step
 
 
 def _signed(value: float, text: str, *, signed: bool) -> str:

@@ -68,3 +68,21 @@ def test_numbers_below_do_not_meet_and_stay_inside() -> None:
         for one, other in combinations(canvas._texts, 2):
             assert not one.overlaps(other)
         assert max(box.right for box in canvas._texts) <= WIDTH + 1e-9
+
+
+def test_an_axis_of_numbers_below_zero_has_a_grid_and_its_words_in_two_lines() -> None:
+    canvas = Canvas(300)
+    at = Frame(150, 30, 330, 230, Scale(0, 1, 230, 30), Unit(""))
+    words = "change of the score of the tuned model against its base, in percentage points of it"
+    x = axes.numbers_axis(canvas, (-4.0, 4.0), "pp", words, at, is_gridded=True)
+    assert x(0.0) == pytest.approx(240)
+    assert ">\N{MINUS SIGN}4<" in canvas.body
+    assert canvas.body.count("p-grid") >= 3
+    assert axes.axis_room(words) - axes.axis_room("short") == axes.LINE
+    assert "percentage points of it<" in canvas.body
+
+
+def test_a_unit_is_not_said_twice() -> None:
+    assert axes.quantity("cost", Unit("USD")) == "cost, USD"
+    assert axes.quantity("USD per call", Unit("USD")) == "USD per call"
+    assert axes.quantity("accepted", Unit("")) == "accepted"

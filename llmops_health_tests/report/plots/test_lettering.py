@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from llmops_health.report.plots.lettering import clean, escape, shorten, text_box, width, wrap
+from llmops_health.report.plots.lettering import clean, escape, fold, shorten, text_box, width, wrap
 
 TEXT = "Share of calls with an answer that is cut off, per day"
 
@@ -59,3 +59,31 @@ def test_a_box_spans_its_text_at_each_anchor() -> None:
         pytest.approx((100 - wide / 2, 100 + wide / 2)),
         pytest.approx((100 - wide, 100)),
     ]
+
+
+@pytest.mark.parametrize("n_lines", [1, 2, 3])
+@pytest.mark.parametrize(
+    "text",
+    ["retrieval.rerank.cross_encoder_v2_of_the_new_index", "W" * 90, "refunds made abroad " * 9,
+     "語" * 60, "\u0301" * 50, "i" * 100],
+)  # fmt: skip
+def test_a_folded_name_fits_and_keeps_its_beginning_and_its_end(text: str, n_lines: int) -> None:
+    lines = fold(text, 96, n_lines)
+    assert len(lines) <= n_lines
+    assert all(width(line) <= 96 for line in lines)
+    whole = "".join("".join(lines).split())
+    start, _, end = whole.partition("…")
+    original = "".join(text.split())
+    assert original.startswith(start)
+    assert original.endswith(end)
+
+
+def test_a_name_that_fits_is_not_folded() -> None:
+    assert fold("  a\nb ", 100, 2) == ["a b"]
+    assert fold("", 100, 2) == [""]
+
+
+def test_an_endless_name_costs_no_more_than_its_line() -> None:
+    text = "x.y_" * 100_000
+    assert width(shorten(text, 100)) <= 100
+    assert [width(line) <= 100 for line in fold(text, 100, 2)] == [True, True]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import math
 import random
 from datetime import date, timedelta
 from itertools import pairwise
@@ -11,7 +12,15 @@ import pytest
 
 from llmops_health.report.plots import canvas, lettering, scales
 from llmops_health.report.plots.lettering import width
-from llmops_health.report.plots.scales import Scale, Unit, day_ticks, domain, nice_ticks, number
+from llmops_health.report.plots.scales import (
+    Scale,
+    Unit,
+    day_ticks,
+    domain,
+    natural_domain,
+    nice_ticks,
+    number,
+)
 
 
 @pytest.mark.parametrize("module", [scales, lettering, canvas])
@@ -99,3 +108,34 @@ def test_a_value_by_itself_has_three_digits(
     unit: str, largest: float, value: float, words: str
 ) -> None:
     assert Unit.of(unit, largest).read(value) == words
+
+
+@pytest.mark.parametrize(
+    ("values", "signed", "written"),
+    [
+        ([12.34, -0.5, None], True, ["+12.3", "\N{MINUS SIGN}0.5", "no value"]),
+        ([0.0, 0.004], True, ["0", "+0.0040"]),
+        ([1234.5, 0.4], False, ["1,234", "0"]),
+        ([math.nan, math.inf], False, ["no value", "no value"]),
+        ([], False, []),
+    ],
+)
+def test_a_column_has_one_precision(
+    values: list[float | None], written: list[str], *, signed: bool
+) -> None:
+    assert Unit("pp").column(values, signed=signed) == written
+
+
+@pytest.mark.parametrize(
+    ("values", "ends", "unit", "expected"),
+    [
+        ([0.1, 0.9], [-0.2, 1.1], "share", (0.0, 1.0)),
+        ([1.0, 3.0], [0.5], "ms", (0.0, 3.0)),
+        ([-1.0, 3.0], [], "ms", (-1.0, 3.0)),
+        ([-0.5, 0.5], [], "share", (-0.5, 0.5)),
+    ],
+)
+def test_a_range_is_kept_within_what_can_be(
+    values: list[float], ends: list[float], unit: str, expected: tuple[float, float]
+) -> None:
+    assert natural_domain(values, ends, unit) == pytest.approx(expected)
