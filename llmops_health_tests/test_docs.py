@@ -28,7 +28,7 @@ COOKBOOK = (DOCS / "cookbook.md").read_text("utf-8")
 RECIPES = recipes(COOKBOOK)
 CHECKS = list(health.discover())
 PAGES = reference.pages()
-COMMAND = re.compile(r"llmops-health ([a-z]+)((?: +[^\s`|&>]+)*)")
+COMMAND = re.compile(r"llmops-health ([a-z][a-z-]*)((?: +[^\s`|&>]+)*)")
 
 
 def page(path: Path) -> str:
