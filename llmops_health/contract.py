@@ -79,6 +79,15 @@ class Table:
         return stored | {name: kind for name, (kind, _) in derived_columns(self).items()}
 
     @property
+    def newest_by(self) -> str | None:
+        """Return the time whose later value wins where an identity comes again; None: the first.
+
+        A review has no `updated_at`: one that was open and is completed now has moved on.
+        """
+        times = ("updated_at", "completed_at")
+        return next((name for name in times if name in self.stored_columns), None)
+
+    @property
     def text_columns(self) -> tuple[str, ...]:
         """Names of the columns that hold prompts, outputs or comments."""
         return tuple(column.name for column in self.columns if column.kind is Kind.TEXT)

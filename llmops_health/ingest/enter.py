@@ -195,16 +195,17 @@ def _judge_met(
 ) -> dict[int, int]:
     """Of rows whose key was met before, make `winners`; drop what they replace.
 
-    Of one identity the newest `updated_at` wins, then the row that was there, then the first
-    file. Returns the number of duplicates per file: rows that lost to a row of another line.
+    Of one identity the newest by `table.newest_by` wins, then the row that was there, then the
+    first file. Returns the number of duplicates per file: rows that lost to a row of another line.
     """
     table = entry.table
     landed = f"landed__{table.name}"
     identity = ", ".join(table.identity)
-    newest = "updated_at desc nulls last, " if "updated_at" in table.stored_columns else ""
+    newest = f"{table.newest_by} desc nulls last, " if table.newest_by else ""
     same = " and ".join(f"l.{name} is not distinct from s.{name}" for name in table.identity)
     is_newer = (
-        "coalesce(s.updated_at > coalesce(l.updated_at, timestamp '1970-01-01'), false)"
+        f"coalesce(s.{table.newest_by} >"
+        f" coalesce(l.{table.newest_by}, timestamp '1970-01-01'), false)"
         if newest
         else "false"
     )

@@ -129,6 +129,26 @@ def versions(*updated: str | None, day: str = "2026-10-01") -> list[dict[str, ob
     ]
 
 
+def test_a_review_that_was_open_and_is_completed_now_is_completed(project: Project) -> None:
+    review = {
+        "review_id": "r1",
+        "task_id": "t1",
+        "feature_id": "f",
+        "queue_id": "q",
+        "created_at": "2026-10-01T08:00:00Z",
+    }
+    project.write("a.jsonl", [review])
+    project.source("*.jsonl", table="reviews")
+    project.land()
+    project.write("b.jsonl", [review | {"completed_at": "2026-10-03T09:00:00Z"}, review])
+    project.land()
+    project.write("c.jsonl", [review])
+    project.land()
+    assert project.sql("select review_id, completed_at::date::varchar from landed__reviews") == [
+        ("r1", "2026-10-03")
+    ]
+
+
 def test_the_newest_wins_inside_a_file(project: Project) -> None:
     project.write("a.jsonl", versions("2026-10-02", "2026-10-04", None, "2026-10-03"))
     project.source("*.jsonl")
