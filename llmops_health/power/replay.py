@@ -129,5 +129,6 @@ def judged_as_it_is(
 
 
 def of_the_whole(findings: Iterable[Finding]) -> Finding:
-    """Return the finding that speaks for the whole feature."""
-    return next(one for one in findings if not one.segment)
+    """Return the finding that speaks for the whole feature; the first where none says so."""
+    listed = list(findings)
+    return next((one for one in listed if not one.segment), listed[0])

@@ -23,7 +23,7 @@ Source
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -92,20 +92,24 @@ def check(
     summary__feedback_strata: pl.DataFrame,
     params: Params,
 ) -> Iterator[Finding]:
-    """Yield one finding per kind of feedback that is enough to judge."""
+    """Yield one finding on the feature, then one per kind of feedback where there are several."""
     rows = _window(summary__feedback_strata, day, params)
     given = rows.filter((pl.col("name") != "") & (pl.col("dimension") == "activity"))
     if given.is_empty():
         yield not_applicable("No person's feedback on a call is known.")
         return
     totals = given.group_by("name").agg(pl.col("n").sum()).sort("name")
-    enough = False
+    found: list[Finding] = []
     for name, n in totals.iter_rows():
         shifts = _shifts(rows, name, params) if n >= params.min_feedback else []
         if shifts:
-            enough = True
-            yield _finding(feature, day, name, shifts, params)
-    if not enough:
+            found.append(_finding(feature, day, name, shifts, params))
+    if found:
+        worst = max(found, key=lambda one: (one.status is Status.WARN, abs(one.value or 0.0)))
+        yield replace(worst, segment="")
+        if len(found) > 1:
+            yield from found
+    else:
         n_most = int(totals["n"].sum())
         yield not_enough_data(
             n_most,

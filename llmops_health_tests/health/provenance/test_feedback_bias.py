@@ -49,7 +49,8 @@ def test_the_weighted_mean_is_that_of_who_asks() -> None:
     # 0.9 * 0.8 + 0.1 * 0.2 = 0.74 instead of 0.5
     assert found.value == pytest.approx(24.0)
     assert found.status is Status.WARN
-    assert found.segment == "thumb"
+    assert found.segment == ""
+    assert found.message.startswith("Feedback thumb")
     assert "is 74.0 % instead of 50.0 %" in found.message
     assert "error answers 50.0 %, answered 5.6 % of the time" in found.message
 
@@ -89,7 +90,7 @@ def test_hostile_names_are_quoted() -> None:
         {"it's\n": (10, 0.8), "error": (10, 0.2)}, {"it's\n": 180, "error": 20}, "th'umb\n"
     )
     [found] = judged(rows)
-    assert found.segment == "th'umb\n"
+    assert "th'umb" in found.message
     assert "name = 'th''umb\n'" in found.evidence_sql
 
 
