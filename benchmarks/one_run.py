@@ -6,7 +6,7 @@ Imports little before the run, so that a process around it costs what a user's r
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,30 @@ from llmops_health.storage.warehouse import Warehouse
 TO_VERDICTS = ("core", "summary", "vectors", *health.MODES, "verdicts")
 
 
-def job(config_path: str, name: str, first: str = "", last: str = "") -> Work:
-    """Prepare nothing, run a job over a range of days; return what its steps and parts took."""
-    return lambda: _run(Path(config_path), name, _day(first, last), None)
+def job(config_path: str, name: str, first: str = "", last: str = "", modes: str = "") -> Work:
+    """Prepare nothing, run a job over a range of days; return what its steps and parts took.
+
+    `modes`, by commas: only the verdicts' way of these, from core on.
+    """
+    chosen = way_of(modes.split(",")) if modes else None
+    return lambda: _run(Path(config_path), name, _day(first, last), chosen)
+
+
+def way_of(modes: Collection[str]) -> list[str]:
+    """Return the assets that the checks of some modes need, from core to verdicts."""
+    from llmops_health import sqlfiles  # noqa: PLC0415 - after the start of the clock
+    from llmops_health.text import vectors  # noqa: PLC0415
+
+    checks = [check for check in health.listed() if check.mode in modes]
+    reads = {file.table: file.reads for file in sqlfiles.load()}
+    way = {*vectors.TABLES} if any(t in vectors.TABLES for c in checks for t in c.reads) else set()
+    waiting = {table for check in checks for table in check.reads}
+    while waiting:
+        table = waiting.pop()
+        if table in reads and table not in way:
+            way.add(table)
+            waiting |= set(reads[table])
+    return [*sorted(way), *(check.key for check in checks), "health__verdicts"]
 
 
 def history(config_path: str, first: str, last: str) -> Work:

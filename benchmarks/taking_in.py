@@ -33,8 +33,10 @@ def measure(size: Size) -> list[Row]:
             one["goal"],
             one["unit"],
             one["measured"],
-            one["limit"],
-            at_least=one["holds"] == (one["measured"] >= one["limit"]),
+            one.get("limit"),
+            at_least="limit" in one and one["holds"] == (one["measured"] >= one["limit"]),
+            cpu_s=one.get("cpu_s"),
+            peak_mb=one.get("peak_mb"),
         )
         for one in listed
     ]

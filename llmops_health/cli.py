@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llmops_health import ledger_commands
+from llmops_health import ack_command, bom_commands, ledger_commands
 
 if TYPE_CHECKING:
     from llmops_health.config import Config
@@ -148,8 +148,9 @@ def ingest(
     from llmops_health.ingest.land import land
     from llmops_health.storage.warehouse import Warehouse
 
+    warehouse = Warehouse(loaded.storage.path, memory_limit=loaded.storage.memory_limit)
     with _progress():
-        done = land(loaded, Warehouse(loaded.storage.path))
+        done = land(loaded, warehouse)
     for report in done.files:
         typer.echo(
             f"{report.table:14} {report.path.name:32} {report.state:9} {report.n_rows:>9,} rows"
@@ -309,6 +310,8 @@ def ui(
     raise typer.Exit(subprocess.call([sys.executable, "-m", module, *verb, *target]))  # noqa: S603
 
 
+ack_command.register(app)
+bom_commands.register(app)
 ledger_commands.register(app)
 
 
@@ -372,6 +375,8 @@ def _progress() -> Iterator[None]:
 
 
 def _latest(loaded: Config) -> dict[str, Any]:
+    from llmops_health import acknowledgements
+    from llmops_health.config import acknowledgements_path
     from llmops_health.storage.warehouse import open_published
 
     connection = open_published(loaded.storage.path)
@@ -380,6 +385,9 @@ def _latest(loaded: Config) -> dict[str, Any]:
             "select day, feature_id, mode, status, n_checks, n_failed, headline"
             " from latest_verdicts order by feature_id, mode"
         ).fetchall()
+        said = acknowledgements.on_file(acknowledgements_path(loaded))
+        known = acknowledgements.is_known(connection)
+        alarms = acknowledgements.alarms(connection, said) if known else []
     finally:
         connection.close()
     names = ("mode", "status", "n_checks", "n_failed", "headline")
@@ -391,6 +399,7 @@ def _latest(loaded: Config) -> dict[str, Any]:
         "day": str(rows[0][0]) if rows else None,
         "failing": sum(row[3] == "failing" for row in rows),
         "features": [{"feature_id": key, "verdicts": given} for key, given in features.items()],
+        "alarms": [acknowledgements.as_json(alarm) for alarm in alarms],
     }
 
 

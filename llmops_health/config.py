@@ -6,9 +6,11 @@ Keys are in `config_models.py`, rules of values in `config_rules.py`, the words 
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from pydantic import BaseModel, ValidationError
 
@@ -26,6 +28,7 @@ from llmops_health.config_models import (
 )
 from llmops_health.config_rules import (
     DEFAULT_FILE,
+    DOCUMENT_FORMATS,
     MODES,
     NATIVE_FORMATS,
     OTHER_FORMATS,
@@ -37,6 +40,7 @@ from llmops_health.config_yaml import read_document
 
 __all__ = [
     "DEFAULT_FILE",
+    "DOCUMENT_FORMATS",
     "MODES",
     "NATIVE_FORMATS",
     "OTHER_FORMATS",
@@ -54,6 +58,7 @@ __all__ = [
     "Source",
     "Spark",
     "Storage",
+    "acknowledgements_path",
     "config_path",
     "json_schema",
     "load",
@@ -63,6 +68,7 @@ __all__ = [
 ]
 
 FILE_VARIABLE = "LLMOPS_HEALTH_CONFIG"
+ACKNOWLEDGEMENTS: Final = "acknowledgements"
 
 _REFERENCE_SCHEMA = {"type": "string", "pattern": r"\$\{"}
 
@@ -104,7 +110,29 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
         problems += [problem for problem in found if problem.key not in reported]
     if config is None or problems:
         raise ConfigError(problems)
-    return config
+    return _with_acknowledgements(config)
+
+
+def acknowledgements_path(config: Config) -> Path:
+    """Return where `llmops-health ack` writes: beside the configuration, read by every run."""
+    return config.root / f"{ACKNOWLEDGEMENTS}.jsonl"
+
+
+def _with_acknowledgements(config: Config) -> Config:
+    """Add the file that `ack` writes to the sources, where it is there and not listed already."""
+    path = acknowledgements_path(config)
+    patterns = (
+        pattern
+        for source in config.sources
+        if source.table == ACKNOWLEDGEMENTS
+        for pattern in source.path
+    )
+    # Not Path.glob: a pattern may be absolute.
+    listed = {file for pattern in patterns for file in glob.glob(pattern, recursive=True)}  # noqa: PTH207
+    if not path.is_file() or str(path) in listed:
+        return config
+    own = Source(table=ACKNOWLEDGEMENTS, format="jsonl", path=(glob.escape(str(path)),))
+    return config.model_copy(update={"sources": (*config.sources, own)})
 
 
 def require_engine(config: Config) -> None:

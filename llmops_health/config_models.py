@@ -47,6 +47,7 @@ from llmops_health.config_rules import (
     error_name,
     feature_id,
     known_format,
+    memory_size,
     one_or_many,
     path_from_root,
     source_path,
@@ -81,6 +82,11 @@ class Storage(Section):
 
     path: Annotated[Path, AfterValidator(path_from_root)] = Field(
         default=Path("health.duckdb"), validate_default=True, description="The DuckDB file."
+    )
+    memory_limit: Annotated[str, AfterValidator(memory_size)] | None = Field(
+        default=None,
+        description="Memory that DuckDB may take in a run, such as 2GB; what is more goes to disk."
+        " Left out: 80 % of the machine's.",
     )
 
 
@@ -190,7 +196,9 @@ class Source(Section):
 
     table: Table = Field(description="The table its rows belong to.")
     format: Annotated[Format, BeforeValidator(known_format)] = Field(
-        description="How the files are written; gz and zst are told by the suffix."
+        description="How the files are written; gz and zst are told by the suffix. Documents of"
+        " other tools (cyclonedx, mcp, hf-card, dvc-lock, backstage, codeowners, lockfile) have"
+        " rows of components and component_edges: a source names one table."
     )
     path: Annotated[
         tuple[Annotated[str, AfterValidator(source_path)], ...],

@@ -36,6 +36,7 @@ Table = Literal[
     "artifacts",
     "components",
     "component_edges",
+    "acknowledgements",
 ]
 Mode = Literal[
     "drift",
@@ -52,12 +53,33 @@ Mode = Literal[
     "bom",
     "stage_latency",
 ]
-Format = Literal["jsonl", "csv", "parquet"]
+Format = Literal[
+    "jsonl",
+    "csv",
+    "parquet",
+    "cyclonedx",
+    "mcp",
+    "hf-card",
+    "dvc-lock",
+    "backstage",
+    "codeowners",
+    "lockfile",
+]
 Kind = Literal["classifier", "extraction", "generation", "rag", "agent"]
 
 TABLE_NAMES: tuple[str, ...] = get_args(Table)
 MODES: tuple[str, ...] = get_args(Mode)
-NATIVE_FORMATS: tuple[str, ...] = get_args(Format)
+NATIVE_FORMATS = ("jsonl", "csv", "parquet")
+DOCUMENT_FORMATS: dict[str, tuple[str, ...]] = {
+    "cyclonedx": ("components", "component_edges"),
+    "mcp": ("components", "component_edges"),
+    "hf-card": ("components", "component_edges"),
+    "dvc-lock": ("components", "component_edges"),
+    "backstage": ("components", "component_edges"),
+    "codeowners": ("components",),
+    "lockfile": ("components", "component_edges"),
+}
+"""Documents of other tools that are read as they are, and the tables that each has rows of."""
 OTHER_FORMATS = (
     "otlp",
     "openinference",
@@ -71,12 +93,6 @@ OTHER_FORMATS = (
     "lm-eval",
     "label-studio",
     "argilla",
-    "cyclonedx",
-    "mcp",
-    "hf-card",
-    "dvc-lock",
-    "backstage",
-    "codeowners",
 )
 
 
@@ -136,6 +152,13 @@ def path_from_root(value: Path, info: ValidationInfo) -> Path:
     return info.context.root / value if isinstance(info.context, Reading) else value
 
 
+def memory_size(value: str) -> str:
+    """Refuse what DuckDB does not take for a size of memory."""
+    if not re.fullmatch(r"[1-9]\d*(\.\d+)? ?([KMGT]i?)B", value):
+        raise ValueError("must be a size of memory such as 2GB or 512MB.")
+    return value
+
+
 def source_path(value: str, info: ValidationInfo) -> str:
     """Start a path or glob from the folder of the file; refuse one that cannot have files."""
     _clean_path(value)
@@ -172,17 +195,28 @@ def one_or_many(value: object) -> object:
     return value if isinstance(value, list | tuple) else [value]
 
 
-def known_format(value: object) -> object:
-    """Tell a format of other tools from one nobody knows."""
-    if not isinstance(value, str) or value in NATIVE_FORMATS:
+def known_format(value: object, info: ValidationInfo) -> object:
+    """Tell a format of other tools, or of another table, from one nobody knows."""
+    if value in NATIVE_FORMATS:
         return value
+    table = info.data.get("table")
+    if value in DOCUMENT_FORMATS:
+        tables = DOCUMENT_FORMATS[value]
+        if table is None or table in tables:
+            return value
+        raise ValueError(
+            f"must be jsonl, csv or parquet for the table {table}: {value} has rows of"
+            f" {' and '.join(tables)}. Name one of these as `table`, or convert the files."
+        )
     if value in OTHER_FORMATS:
         raise ValueError(
             "must be jsonl, csv or parquet: a known format, not supported by this version. "
             "Convert the files to native jsonl (the table's own column names)."
         )
-    rule = "must be one of jsonl, csv, parquet."
-    raise ValueError(rule + suggestion(value, (*NATIVE_FORMATS, *OTHER_FORMATS)))
+    ours = [name for name, tables in DOCUMENT_FORMATS.items() if table in tables]
+    rule = f"must be one of {', '.join([*NATIVE_FORMATS, *ours])}."
+    known = (*NATIVE_FORMATS, *DOCUMENT_FORMATS, *OTHER_FORMATS)
+    raise ValueError(rule + (suggestion(value, known) if isinstance(value, str) else ""))
 
 
 def engine_shape(value: object) -> object:

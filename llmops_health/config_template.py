@@ -12,6 +12,7 @@ TEMPLATE = """\
 
 storage:
   path: health.duckdb            # the file people open; working files and pages go beside it
+  # memory_limit: 2GB            # what DuckDB may take in a run; left out, 80 % of the machine's
 engine: duckdb                   # who reduces logs: duckdb, or {spark: "sc://host:15002"}
 privacy:
   content: redacted              # what is kept of prompts and outputs: none, redacted or full

@@ -368,9 +368,10 @@ TABLES: tuple[Table, ...] = (
             Column("endpoint", Kind.WORD),
             Column("crosses_trust_boundary", Kind.FLAG),
             Column("data_classification", Kind.WORD),
-            *_all(Kind.TIME, "released_on deprecated_on"),
+            *_all(Kind.TIME, "released_on deprecated_on listed_on"),
         ),
-        identity=("component_id", "version", "feature_id"),
+        # With the hash: that the same version came with another one is what a check looks for.
+        identity=("component_id", "version", "feature_id", "sha256"),
         time=None,
     ),
     Table(
@@ -387,6 +388,24 @@ TABLES: tuple[Table, ...] = (
             ),
         ),
         identity=("src", "dst", "relation"),
+        time=None,
+    ),
+    Table(
+        "acknowledgements",
+        "Somebody's word that an alarm is theirs, and until when.",
+        (
+            _need("acknowledged_at", Kind.TIME),
+            *(_key(name) for name in ("feature_id", "mode", "check_name")),
+            Column("segment", Kind.WORD),
+            Column("alarmed_on", Kind.TIME),
+            _key("acknowledged_by"),
+            Column("until", Kind.TIME),
+            Column("note", Kind.WORD),
+        ),
+        identity=(
+            *("feature_id", "mode", "check_name", "segment"),
+            *("acknowledged_at", "acknowledged_by"),
+        ),
         time=None,
     ),
 )

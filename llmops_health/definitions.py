@@ -8,7 +8,16 @@ from pathlib import Path
 import dagster as dg
 
 from llmops_health import config
-from llmops_health.orchestration import assets, checks, extras, feature_cards, jobs, training_texts
+from llmops_health.orchestration import (
+    assets,
+    bom_documents,
+    checks,
+    extras,
+    feature_cards,
+    jobs,
+    readiness,
+    training_texts,
+)
 from llmops_health.orchestration.resources import Project, default_config_path
 
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
@@ -27,6 +36,8 @@ def build(config_path: str = "") -> dg.Definitions:
             assets.verdicts(),
             assets.eval_sets(),
             feature_cards.feature_cards(),
+            bom_documents.bom_documents(),
+            readiness.readiness(),
             training_texts.training_texts(),
             assets.published(),
             extras.weekly(),

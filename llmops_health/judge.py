@@ -48,6 +48,12 @@ FIGURE_COLUMNS = {
     "description": "varchar",
     "svg": "varchar",
 }
+# Of findings a check is given other modes' alarms, and what the correction for many tests needs.
+OTHERS_FINDINGS = """
+select day, feature_id, mode, check_name, segment, status, p_value from health__findings
+where day between $first and $last and mode <> $mode
+    and (status = 'FAIL' or p_value is not null)
+"""
 _POLARS: dict[str, type[pl.DataType] | pl.DataType] = {
     "date": pl.Date,
     "varchar": pl.String,
@@ -93,6 +99,10 @@ def load(check: Check, warehouse: Warehouse, day: Day) -> dict[str, pl.DataFrame
     tables: dict[str, pl.DataFrame] = {}
     with warehouse.read() as connection:
         for name in check.reads:
+            if name == "health__findings":
+                given = {"first": first, "last": day.last, "mode": check.mode}
+                tables[name] = frame(connection, OTHERS_FINDINGS, given)
+                continue
             listed = connection.sql(f"select * from {name} limit 0").columns
             if "day" in listed:
                 query = f"select * from {name} where day between $first and $last"

@@ -48,7 +48,9 @@ def parse(path: Path) -> SqlFile:
     """Read one file; raise ValueError naming the file and the header field it lacks."""
     query = path.read_text("utf-8")
     head = "\n".join(line for line in query.splitlines() if line.startswith("--"))
-    fields = dict(_FIELD.findall(head))
+    fields: dict[str, str] = {}
+    for name, listed in _FIELD.findall(head):
+        fields[name] = f"{fields[name]}, {listed}" if name in fields else listed
     for name in ("one row per", "reads"):
         if name not in fields:
             raise ValueError(f"{path}: the header lacks '-- {name}: ...'.")

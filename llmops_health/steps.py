@@ -21,7 +21,7 @@ from llmops_health.ingest.land import FILE_COLUMNS
 from llmops_health.ingest.quarantine import REJECT_COLUMNS
 from llmops_health.judge import FIGURE_COLUMNS, FINDING_COLUMNS
 from llmops_health.power.cards import CARD_COLUMNS
-from llmops_health.report import candidates, cards, page
+from llmops_health.report import candidates, cards, page, readiness
 from llmops_health.report.verdicts import VERDICT_COLUMNS
 from llmops_health.report.verdicts import verdicts as rolled_up
 from llmops_health.storage import contents, retention
@@ -61,6 +61,7 @@ def all_tables() -> dict[str, dict[str, str]]:
         "health__power_cards": CARD_COLUMNS,
         "health__figures": FIGURE_COLUMNS,
         "health__feature_cards": cards.CARD_COLUMNS,
+        "health__readiness": readiness.READINESS_COLUMNS,
         **CANDIDATE_TABLES,
         "judged_days": JUDGED_COLUMNS,
         "core_days": CORE_DAY_COLUMNS,
@@ -252,6 +253,17 @@ def make_cards(
         cards.card_params(params_of[cards.MODE]),
     )
     warehouse.replace_frame("health__feature_cards", cards.CARD_COLUMNS, rows, last)
+    return rows
+
+
+def make_readiness(config: Config, warehouse: Warehouse, day: Day) -> pl.DataFrame:
+    """Make the readiness matrix of a range's last day, and return it."""
+    last = Day(day.last, day.last)
+    reader = next(check for check in discover() if (check.mode, check.name) == readiness.READER)
+    rows = readiness.readiness(
+        day.last, judge.features(config, warehouse), judge.load(reader, warehouse, last)
+    )
+    warehouse.replace_frame("health__readiness", readiness.READINESS_COLUMNS, rows, last)
     return rows
 
 

@@ -45,6 +45,23 @@ def print_verdicts(shown: Mapping[str, Any]) -> None:
     if others.rows:
         console.print()
         console.print(others)
+    alarms = _alarms(shown.get("alarms", ()))
+    if alarms.rows:
+        console.print()
+        console.print(alarms)
+
+
+def _alarms(listed: Sequence[Mapping[str, Any]]) -> Table:
+    """Return what fails, and what else somebody has taken on; a mend is seen in the verdicts."""
+    table = _table("Alarms, as `llmops-health ack` names them", "alarm", "since", "answer")
+    for alarm in listed:
+        if alarm["status"] == "FAIL" or alarm["answer"]:
+            table.add_row(
+                Text(alarm["finding"]),
+                alarm["alarmed_since"],
+                Text(alarm["answer"] or "nobody yet"),
+            )
+    return table
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -113,19 +113,20 @@ def _resolved(connection: duckdb.DuckDBPyConnection, wanted: str) -> tuple[str, 
     """Return name and SHA-256 of the newest checkpoint that is meant."""
     rows = connection.execute(
         """
-        select name, version, artifact_sha256 as sha256, created_at as made_at, 0 as place
+        select name, version, artifact_sha256 as sha256, created_at as made_at, 0 as place,
+            null::timestamp as listed_on
         from core__artifacts where kind = 'checkpoint'
         union all
-        select name, version, sha256, released_on, 1
+        select name, version, sha256, released_on, 1, listed_on
         from core__components where sha256 is not null
         union all
-        select pipeline_id || '/' || op, null, output_artifact, started_at, 2
+        select pipeline_id || '/' || op, null, output_artifact, started_at, 2, null
         from core__ledger_steps where output_artifact is not null
-        order by place, made_at desc nulls last, sha256
+        order by place, made_at desc nulls last, listed_on desc nulls last, sha256
         """
     ).fetchall()
     names: list[str] = []
-    for name, version, sha256, _, _ in rows:
+    for name, version, sha256, *_ in rows:
         known = [one for one in (name, f"{name}@{version}", sha256) if one]
         is_prefix = len(wanted) >= _LEAST_PREFIX and str(sha256).startswith(wanted)
         if wanted in known or is_prefix:

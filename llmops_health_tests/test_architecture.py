@@ -26,16 +26,19 @@ MAY_IMPORT = {
              f"{OURS}.text"},
     "ledger": {"cryptography", "pyarrow", "yaml", f"{OURS}.kernels", f"{OURS}.ledger",
                f"{OURS}.storage.locks"},
+    "bom": {"boolean", "cyclonedx", "jsonschema", "license_expression", "packageurl", "polars",
+            *(f"{OURS}.{name}" for name in ("bom", "config", "health.bom", "kernels",
+                                                "ledger.dsse"))},
     "exports.py": set(),
     "figures": {f"{OURS}.figures", f"{OURS}.findings"},
     "power": {"numpy", "polars", "scipy", *(f"{OURS}.{name}" for name in
               ("config", "findings", "health", "kernels", "power"))},
     "judge.py": {"polars", *(f"{OURS}.{name}" for name in
                  ("config", "figures", "findings", "health", "report.plots", "storage"))},
-    "ingest": {"duckdb", "orjson", "pyarrow", *(f"{OURS}.{name}" for name in
-               ("config", "contract", "ingest", "progress", "storage", "text"))},
+    "ingest": {"duckdb", "orjson", "pyarrow", "yaml", *(f"{OURS}.{name}" for name in
+               ("config", "contract", "ingest", "ledger.dvc", "progress", "storage", "text"))},
     "report": {"duckdb", "evidently", "jinja2", "numpy", "polars", "orjson",
-               *(f"{OURS}.{name}" for name in ("config", "exports", "figures", "findings",
+               *(f"{OURS}.{name}" for name in ("bom", "config", "exports", "figures", "findings",
                                                "health", "kernels", "report", "text"))},
 }  # fmt: skip
 HEADINGS = ("Why it matters", "How it is found", "How to mend it", "What it cannot see")

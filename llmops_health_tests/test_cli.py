@@ -89,7 +89,7 @@ def test_status_fails_where_a_verdict_fails_and_its_json_is_stable(demo: Path) -
     done = call("status", "--json", "--config", demo)
     assert done.returncode == 1
     shown = json.loads(done.stdout)
-    assert set(shown) == {"schema_version", "day", "failing", "features"}
+    assert set(shown) == {"schema_version", "day", "failing", "features", "alarms"}
     assert shown["day"] == "2026-10-31"
     verdict = shown["features"][0]["verdicts"][0]
     assert set(verdict) == {"mode", "status", "n_checks", "n_failed", "headline"}

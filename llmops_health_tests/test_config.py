@@ -78,8 +78,8 @@ def test_a_key_without_a_value_is_not_set(write: Write) -> None:
     }
 
 
-def test_the_contract_has_thirteen_tables_and_thirteen_modes() -> None:
-    assert (len(set(TABLE_NAMES)), len(set(MODES))) == (13, 13)
+def test_the_contract_has_fourteen_tables_and_thirteen_modes() -> None:
+    assert (len(set(TABLE_NAMES)), len(set(MODES))) == (14, 13)
 
 
 # Environment.

@@ -46,6 +46,8 @@ REFUSALS = [
     ("features: 3", "1: features is 3; it must be a list."),
     ("storage: x", '1: storage is "x"; it must be a mapping of keys to values.'),
     ("storage: {path: 3}", "1: storage.path is 3; it must be text: put it in quotes."),
+    ("storage: {memory_limit: 2}", "1: storage.memory_limit is 2; it must be text"),
+    ("storage: {memory_limit: lots}", '1: storage.memory_limit is "lots"; it must be a size of'),
     ('storage: {path: ""}', '1: storage.path is ""; it must be a path: not empty, no control'),
     ("engine: sdk", '1: engine is "sdk"; it must be duckdb, or {spark: "sc://host:15002"}.'),
     ("engine: [spark]", '1: engine is a list; it must be duckdb, or {spark: "sc://host:15002"}.'),
@@ -139,7 +141,7 @@ REFUSALS = [
     ("sources: [{}]", "1: sources[0].table is missing. It is required, one of calls, labels,"),
     (
         "sources:\n  - table: cals",
-        "components, component_edges. Did you mean calls?",
+        "component_edges, acknowledgements. Did you mean calls?",
     ),
     (f"{SOURCE}    path: []", "sources[0].path is a list; it must name at least one file or glob."),
     (f"{SOURCE}    path: [x*, 3]", "4: sources[0].path[1] is 3; it must be text"),

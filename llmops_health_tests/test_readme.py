@@ -42,8 +42,13 @@ def test_every_make_target_of_the_readme_exists() -> None:
 
 def test_the_configuration_of_the_readme_loads(tmp_path: Path) -> None:
     (tmp_path / "llmops-health.yaml").write_text("\n".join(blocks("yaml")), "utf-8")
+    for name in (".mcp.json", "catalog-info.yaml", ".github/CODEOWNERS", "uv.lock"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
     loaded = config.load(tmp_path / "llmops-health.yaml", {})
-    assert [source.table for source in loaded.sources] == ["calls", "labels", "feedback"]
+    tables = [source.table for source in loaded.sources]
+    assert tables[:3] == ["calls", "labels", "feedback"]
+    assert set(tables[3:]) == {"components", "component_edges"}
 
 
 def test_every_check_and_table_is_named() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from llmops_health.demo import faults, plants_users
+from llmops_health.demo import faults, plants_records, plants_users
 from llmops_health.demo.faults import Calendar
 from llmops_health.demo.plant import Plant
 
@@ -25,6 +25,7 @@ def truth(*, days: int = faults.DESIGN_DAYS, last_day: date = faults.LAST_DAY) -
         *_topic_shift(calendar),
         *_broken_service(calendar),
         *plants_users.planted(calendar),
+        *plants_records.planted(calendar),
     ]
 
 

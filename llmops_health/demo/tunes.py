@@ -30,6 +30,7 @@ class Version:
     role: str
     day: int
     rates: Mapping[str, float]
+    component_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ def suites() -> tuple[BroadSuite, ...]:
                 name: rate + _INTENTS_LOST.get(name, 0.0) * number / faults.N_CHECKPOINTS
                 for name, rate in _INTENTS.items()
             },
+            f"checkpoint:corvid-mini-ft-{number}",
         )
         for number in range(1, faults.N_CHECKPOINTS + 1)
     )
@@ -140,6 +142,7 @@ def make_evals(suite: BroadSuite, calendar: Calendar, rng: np.random.Generator) 
                 "started_at": started,
                 "role": version.role,
                 "model": version.model,
+                "component_id": version.component_id,
                 "prompt_name": suite.feature_id,
                 "prompt_version": _PROMPT_VERSIONS[suite.feature_id],
             }
@@ -156,4 +159,5 @@ def make_evals(suite: BroadSuite, calendar: Calendar, rng: np.random.Generator) 
                 }
             )
         )
-    return Evals(cases, pl.DataFrame(runs), pl.concat(results))
+    made = pl.DataFrame(runs, schema_overrides={"component_id": pl.String})
+    return Evals(cases, made, pl.concat(results))

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from llmops_health.demo import habits, knobs, tunes, watched
+from llmops_health.demo import (
+    fallback,
+    habits,
+    knobs,
+    lineage,
+    parts,
+    queues,
+    triage,
+    tunes,
+    watched,
+)
 from llmops_health.demo.calls import make_calls
 from llmops_health.demo.faults import DESIGN_DAYS, LAST_DAY, Calendar
 from llmops_health.demo.features import FEATURES
+from llmops_health.demo.lineage import Lineage
+from llmops_health.demo.plants import truth
 from llmops_health.demo.responses import make_feedback, make_labels
 from llmops_health.demo.spans import make_spans
 from llmops_health.demo.suites import Suite, make_suite
@@ -19,6 +32,8 @@ from llmops_health.demo.texts import load_phrases
 from llmops_health.demo.traffic import make_traffic, make_users
 
 MIN_CALLS_PER_DAY = 20
+# What was added later draws from streams of its own, so that what was there stays as it was.
+_FALLBACK, _QUEUES, _LEDGERS = 9, 101, 102
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +48,11 @@ class World:
     eval_runs: pl.DataFrame
     eval_results: pl.DataFrame
     spans: pl.DataFrame
+    reviews: pl.DataFrame
+    ledgers: dict[str, Lineage]
+    components: list[dict[str, Any]]
+    component_edges: list[dict[str, Any]]
+    acknowledgements: pl.DataFrame
 
 
 def make_world(
@@ -83,6 +103,8 @@ def make_world(
         # What is done to the calls here moves nothing that people say about them.
         made = habits.change(feature.feature_id, made, calendar, next(rngs))
         made = watched.part(feature.feature_id, made, next(rngs))
+        own = np.random.default_rng([seed, number, _FALLBACK])
+        made = fallback.divert(feature.feature_id, made, calendar, own)
         calls[feature.feature_id] = knobs.turn(feature.feature_id, made, calendar)
         traced = make_spans(feature.feature_id, made, calendar, next(rngs))
         if traced is not None:
@@ -92,13 +114,39 @@ def make_world(
         tunes.make_evals(suite, calendar, np.random.default_rng([seed, len(FEATURES), number]))
         for number, suite in enumerate(tunes.suites())
     ]
+    all_feedback = pl.concat(feedback).sort("created_at", "feedback_id")
+    reviews = [
+        queues.make_reviews(
+            queue, calls[queue.feature_id], calendar, np.random.default_rng([seed, _QUEUES, number])
+        )
+        for number, queue in enumerate(queues.QUEUES)
+    ]
+    cases = pl.concat([part.cases for part in evals], how="diagonal")
+    ledgers = {
+        pipeline.feature_id: lineage.make_lineage(
+            pipeline,
+            all_feedback,
+            calls[pipeline.feature_id],
+            cases,
+            calendar,
+            np.random.default_rng([seed, _LEDGERS, number]),
+        )
+        for number, pipeline in enumerate(lineage.PIPELINES)
+    }
     return World(
         calendar=calendar,
         calls=calls,
         labels=pl.concat(labels).sort("labelled_at", "call_id", maintain_order=True),
-        feedback=pl.concat(feedback).sort("created_at", "feedback_id"),
-        eval_cases=pl.concat([part.cases for part in evals], how="diagonal"),
+        feedback=all_feedback,
+        eval_cases=cases,
         eval_runs=pl.concat([part.runs for part in evals], how="diagonal"),
         eval_results=pl.concat([part.results for part in evals], how="diagonal"),
         spans=pl.concat(spans),
+        reviews=pl.concat(reviews),
+        ledgers=ledgers,
+        components=parts.make_components(calendar, ledgers),
+        component_edges=parts.make_edges(ledgers),
+        acknowledgements=triage.make_acknowledgements(
+            calendar, truth(days=days, last_day=last_day)
+        ),
     )

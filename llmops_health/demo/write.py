@@ -11,6 +11,7 @@ from dataclasses import asdict
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -24,8 +25,10 @@ from llmops_health.demo.dirt import (
     dirty_label,
 )
 from llmops_health.demo.faults import DESIGN_DAYS, LAST_DAY
+from llmops_health.demo.lineage import spoilt_step
 from llmops_health.demo.plants import truth
 from llmops_health.demo.world import World, make_world
+from llmops_health.ledger.files import artifacts_path, rows_path
 
 CONFIG_NAME = "llmops-health.yaml"
 TRUTH_NAME = "truth.json"
@@ -41,6 +44,20 @@ CSV_CALLS = "logs/invoice_fields.csv"
 PARQUET_CALLS = "logs/moderation.parquet"
 LABELS = "labels/labels.csv"
 FEEDBACK = "feedback/feedback.jsonl"
+REVIEWS = "reviews/reviews.csv"
+LEDGER = Path("ledger/ledger.jsonl")
+COMPONENTS = "parts/components.jsonl"
+COMPONENT_EDGES = "parts/edges.jsonl"
+ACKNOWLEDGEMENTS = "alarms/acknowledgements.csv"
+FOLDERS = (
+    *("logs/calls", "labels", "feedback", "evals", "traces", "reviews", "ledger", "parts"),
+    *("alarms", "catalogue"),
+)
+AS_THEY_ARE = {
+    CONFIG_NAME: CONFIG_NAME,
+    "catalog-info.yaml": "catalogue/catalog-info.yaml",
+    "CODEOWNERS": "catalogue/CODEOWNERS",
+}
 
 
 def write_world(
@@ -61,7 +78,7 @@ def write_world(
         If `days` or `calls_per_day` is too small for what is planted.
     """
     world = make_world(seed=seed, days=days, last_day=last_day, calls_per_day=calls_per_day)
-    for sub in ("logs/calls", "labels", "feedback", "evals", "traces"):
+    for sub in FOLDERS:
         (folder / sub).mkdir(parents=True, exist_ok=True)
     rejects = [
         *_write_json_lines_calls(folder, world),
@@ -74,8 +91,15 @@ def write_world(
     world.eval_runs.write_parquet(folder / "evals/runs.parquet")
     world.eval_results.write_parquet(folder / "evals/results.parquet")
     world.spans.write_parquet(folder / "traces/spans.parquet")
+    world.reviews.write_csv(folder / REVIEWS, datetime_format=ISO_MILLISECONDS)
+    _write_ledger(folder, world)
+    _write_objects(folder / COMPONENTS, world.components)
+    _write_objects(folder / COMPONENT_EDGES, world.component_edges)
     _write_truth(folder, world, rejects, seed)
-    return _write_config(folder)
+    world.acknowledgements.write_csv(folder / ACKNOWLEDGEMENTS, datetime_format=ISO_MILLISECONDS)
+    for name, place in AS_THEY_ARE.items():
+        (folder / place).write_bytes((files("llmops_health.demo") / name).read_bytes())
+    return folder / CONFIG_NAME
 
 
 def _written(calls: pl.DataFrame) -> pl.DataFrame:
@@ -156,6 +180,19 @@ def _write_feedback(folder: Path, feedback: pl.DataFrame) -> list[Reject]:
     return rejects
 
 
+def _write_ledger(folder: Path, world: World) -> None:
+    """Write the ledger of both pipelines, with its rows and artifacts, as its library does."""
+    path, ledgers = folder / LEDGER, world.ledgers.values()
+    steps = [step for ledger in ledgers for step in ledger.steps]
+    _write_objects(path, sorted(steps, key=lambda step: str(step["started_at"])))
+    _write_objects(artifacts_path(path), [one for ledger in ledgers for one in ledger.artifacts])
+    pl.concat(ledger.row_map for ledger in ledgers).write_ndjson(rows_path(path))
+
+
+def _write_objects(path: Path, rows: list[dict[str, Any]]) -> None:
+    _write_lines(path, [json.dumps(row, ensure_ascii=False) for row in rows])
+
+
 def _write_lines(path: Path, lines: list[str]) -> None:
     path.write_bytes(("\n".join(lines) + "\n").encode())
 
@@ -179,19 +216,21 @@ def _write_truth(folder: Path, world: World, rejects: list[Reject], seed: int) -
             "eval_runs": world.eval_runs.height,
             "eval_results": world.eval_results.height,
             "spans": world.spans.height,
+            "reviews": world.reviews.height,
+            "ledger_steps": sum(len(one.steps) for one in world.ledgers.values()),
+            "ledger_rows": sum(one.row_map.height for one in world.ledgers.values()),
+            "artifacts": sum(len(one.artifacts) for one in world.ledgers.values()),
+            "components": len(world.components),
+            "component_edges": len(world.component_edges),
+            "acknowledgements": world.acknowledgements.height,
         },
         "facts": {
             "judge_agreement": faults.JUDGE_AGREEMENT,
             "cost_spike_call_id": dearest,
             "log_hole": str(calendar.date_of(calendar.index(faults.MISSING_DAY))),
+            "stray_model": faults.STRAY_MODEL,
+            "spoilt_step": spoilt_step(world.ledgers[faults.SUPPORT_INTENTS]),
         },
     }
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     (folder / TRUTH_NAME).write_text(text, encoding="utf-8", newline="\n")
-
-
-def _write_config(folder: Path) -> Path:
-    source = files("llmops_health.demo") / CONFIG_NAME
-    path = folder / CONFIG_NAME
-    path.write_bytes(source.read_bytes())
-    return path

@@ -16,12 +16,13 @@ import duckdb
 
 from llmops_health.config import Config, ConfigError, Source
 from llmops_health.contract import Table
-from llmops_health.ingest import enter, persons, quarantine, readers, statement
+from llmops_health.ingest import enter, persons, quarantine, readers, statement, superseded
 from llmops_health.ingest.coerce import literal
 from llmops_health.ingest.enter import FileReport
 from llmops_health.ingest.expressions import ExpressionError
 from llmops_health.ingest.files import Found, State, sha256_of
 from llmops_health.ingest.quarantine import Reject
+from llmops_health.ingest.translate import Translated, is_document, translate
 from llmops_health.storage import staging
 from llmops_health.storage.warehouse import Warehouse, memory
 
@@ -53,6 +54,12 @@ class Batch:
     digests: dict[Path, Future[str]] = field(default_factory=dict)
     read_as: dict[Path, Path] = field(default_factory=dict)
     wrong: dict[Path, str] = field(default_factory=dict)
+    translated: dict[Path, Translated] = field(default_factory=dict)
+
+    @property
+    def file_format(self) -> readers.Format:
+        """Return how the files are written that are read: documents are read from a copy."""
+        return readers.row_format(self.source.format)
 
     def land(self, group: list[Found]) -> list[FileReport]:
         """Read the group; where that fails, its files one by one, each repaired if it can be."""
@@ -71,7 +78,7 @@ class Batch:
                     copy.unlink(missing_ok=True)
 
     def _land_repaired(self, file: Found, said: str) -> list[FileReport]:
-        if self.source.format != "parquet" and file.path not in self.read_as:
+        if self.file_format != "parquet" and file.path not in self.read_as:
             self._copy(file)
             return self.land([file])
         self.wrong.setdefault(file.path, f"cannot be read as {self.source.format}: {said}")
@@ -79,7 +86,10 @@ class Batch:
 
     def _read_and_enter(self, group: list[Found]) -> list[FileReport]:
         for file in group:
-            self._without_mark(file)
+            if is_document(self.source.format):
+                self._translate(file)
+            else:
+                self._without_mark(file)
         ids = self._ids(group)
         # Beside the reading: it waits for the disk, and for one core at the end.
         self.digests |= {
@@ -97,7 +107,7 @@ class Batch:
                 connection,
                 self.table,
                 {self._read_path(f): ids[f.path] for f in readable},
-                self.source.format,
+                self.file_format,
                 self.source.columns,
                 self.config.privacy.content,
                 where=self.source.where,
@@ -130,6 +140,8 @@ class Batch:
             refused = self._unsplit_rows(connection, path) if self.source.format == "csv" else []
             if faults := staged.faults.get(ids[file.path]):
                 refused += self._refused_rows(connection, path, refused, faults)
+            if document := self.translated.get(file.path):
+                refused = document.placed(refused)
             rejects[file.path] = sorted(refused, key=lambda reject: reject.row_number)
         return rejects
 
@@ -155,7 +167,7 @@ class Batch:
         # People's expressions may join, and their condition leaves rows out: neither keeps places.
         is_in_place = self.source.where is None and not self.source.columns
         rows = faults if is_in_place else self._numbered(connection, path, faults)
-        match self.source.format:
+        match self.file_format:
             case "jsonl":
                 return quarantine.locate_lines(path, rows)
             case "csv":
@@ -177,7 +189,7 @@ class Batch:
             connection,
             self.table,
             {path: 0},
-            self.source.format,
+            self.file_format,
             self.source.columns,
             "none",
             where=self.source.where,
@@ -201,11 +213,24 @@ class Batch:
             if wrong := self.wrong.pop(file.path, None):
                 rejects.setdefault(file.path, []).append(Reject(0, "", "", wrong))
         digests = {file.path: file.sha256 or self.digests[file.path].result() for file in group}
-        entry = enter.Entry(self.table, group, ids, rejects, self.mapping, digests)
+        is_list = superseded.is_list(self.source)
+        entry = enter.Entry(self.table, group, ids, rejects, self.mapping, digests, is_list)
         return enter.enter(self.warehouse, entry, staged)
 
     def _is_blank(self, file: Found) -> bool:
-        return self.source.format != "parquet" and quarantine.is_blank(file.path)
+        return self.source.format != "parquet" and quarantine.is_blank(self._read_path(file))
+
+    def _translate(self, file: Found) -> None:
+        """Have a document read as the rows that it stands for."""
+        if file.path in self.read_as:
+            return
+        copy = self.warehouse.staging / f"document-{uuid.uuid4().hex}.jsonl"
+        self.read_as[file.path] = copy
+        is_changed = file.state is State.CHANGED
+        done = translate(file.path, copy, self.source.format, self.table, is_changed=is_changed)
+        self.translated[file.path] = done
+        if done.wrong:
+            self.wrong[file.path] = done.wrong
 
     def _without_mark(self, file: Found) -> None:
         """Have a file read from a copy, where it begins with a byte order mark."""

@@ -16,9 +16,10 @@ import duckdb
 
 from llmops_health.config import Config, ConfigError, Source
 from llmops_health.contract import BY_NAME, Table
-from llmops_health.ingest import batch, land, quarantine, statement
+from llmops_health.ingest import batch, land, quarantine, readers, statement
 from llmops_health.ingest.expressions import ExpressionError
 from llmops_health.ingest.files import Found, State
+from llmops_health.ingest.translate import is_document, translate
 from llmops_health.storage.warehouse import Warehouse, memory
 
 _REASONS = 5
@@ -104,8 +105,7 @@ def _preview(
         if len(group) > 1:
             return [one for f in group for one in _preview(config, index, source, table, [f])]
         reason = f"cannot be read as {source.format}: {str(error).splitlines()[0]}"
-        [file] = group
-        return [FilePreview(table.name, file.path, file.state, n_rejected=1, reasons={reason: 1})]
+        return [_refused(table, file, reason) for file in group]
 
 
 def _read(source: Source, table: Table, group: Sequence[Found]) -> list[FilePreview]:
@@ -114,12 +114,14 @@ def _read(source: Source, table: Table, group: Sequence[Found]) -> list[FilePrev
     batch.guard(connection, b"")
     try:
         with tempfile.TemporaryDirectory() as folder:
-            paths = {_without_mark(f, source, Path(folder)): i for i, f in enumerate(group)}
+            paths, wrong = _paths(group, source, table, Path(folder))
+            if not paths:
+                return [_refused(table, file, wrong.get(i)) for i, file in enumerate(group)]
             made = statement.build(
                 connection,
                 table,
                 paths,
-                source.format,
+                readers.row_format(source.format),
                 source.columns,
                 "full",
                 where=source.where,
@@ -132,8 +134,34 @@ def _read(source: Source, table: Table, group: Sequence[Found]) -> list[FilePrev
     nothing: Sequence[object] = (0, 0, None, None, None, None, None, None)
     return [
         _described(table, file, found.get(i, nothing), unsplit, made.unknown)
+        if i not in wrong
+        else _refused(table, file, wrong[i])
         for i, file in enumerate(group)
     ]
+
+
+def _paths(
+    group: Sequence[Found], source: Source, table: Table, folder: Path
+) -> tuple[dict[Path, int], dict[int, str]]:
+    """Return the files to read with their places in the group, and what is wrong with others."""
+    if not is_document(source.format):
+        return {_without_mark(f, source, folder): i for i, f in enumerate(group)}, {}
+    paths: dict[Path, int] = {}
+    wrong: dict[int, str] = {}
+    for i, file in enumerate(group):
+        copy = folder / f"{i}.jsonl"
+        done = translate(file.path, copy, source.format, table)
+        if done.wrong:
+            wrong[i] = done.wrong
+        elif done.places:
+            paths[copy] = i
+    return paths, wrong
+
+
+def _refused(table: Table, file: Found, reason: str | None) -> FilePreview:
+    if reason is None:
+        return FilePreview(table.name, file.path, file.state)
+    return FilePreview(table.name, file.path, file.state, n_rejected=1, reasons={reason: 1})
 
 
 def _summary(table: Table, select: str) -> str:
@@ -201,7 +229,8 @@ def _unsplit(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 
 def _is_blank(file: Found, source: Source) -> bool:
-    return source.format != "parquet" and quarantine.is_blank(file.path)
+    is_text = source.format != "parquet" and not is_document(source.format)
+    return is_text and quarantine.is_blank(file.path)
 
 
 def _without_mark(file: Found, source: Source, folder: Path) -> Path:

@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 
 from llmops_health.contract import Table
+from llmops_health.ingest import superseded
 from llmops_health.ingest.files import Found, State
 from llmops_health.ingest.quarantine import REJECT_COLUMNS, Reject
 from llmops_health.ingest.statement import ROW_KEY
@@ -69,6 +70,17 @@ class Entry:
     rejects: Mapping[Path, Sequence[Reject]]
     mapping: str
     digests: Mapping[Path, str]
+    is_list: bool = False
+
+    @property
+    def changed(self) -> list[tuple[Found, int]]:
+        """Return documents that say something else now, with their new ids; none that is broken."""
+        return [
+            (file, self.ids[file.path])
+            for file in self.group
+            if file.state is State.CHANGED
+            and all(reject.row_number for reject in self.rejects.get(file.path, ()))
+        ]
 
     @property
     def again(self) -> list[int]:
@@ -87,7 +99,11 @@ def enter(warehouse: Warehouse, entry: Entry, staged: Staged | None) -> list[Fil
     with warehouse.write("landed") as connection:
         batch = _next_batch(connection)
         _forget(connection, entry, batch)
+        if entry.changed:
+            superseded.take_away(connection, entry, staged, batch)
         counts = _enter_rows(connection, entry, staged, batch) if staged else {}
+        if entry.changed:
+            superseded.carry_times(connection, entry.table)
         kept = (
             list(staged.content_files()) if staged and any(n for _, n, _ in counts.values()) else []
         )
@@ -128,13 +144,16 @@ def _forget(connection: duckdb.DuckDBPyConnection, entry: Entry, batch: int) -> 
         if known is None or known.path != str(file.path):
             continue
         if file.state is State.REMAPPED:
+            is_list = entry.is_list and not known.mapping_sha256.startswith(superseded.AGAIN)
+            ids = superseded.former_ids(connection, table, file) if is_list else [known.file_id]
             connection.execute(
                 f"insert into landed__days select distinct $table, {_day_of(table, 'l')}, $batch"
-                f" from landed__{table.name} as l where file_id = $id",
-                {"table": table.name, "batch": batch, "id": known.file_id},
+                f" from landed__{table.name} as l where file_id in (select unnest($ids))",
+                {"table": table.name, "batch": batch, "ids": ids},
             )
             connection.execute(
-                f"delete from landed__{table.name} where file_id = ?", [known.file_id]
+                f"delete from landed__{table.name} where file_id in (select unnest($ids))",
+                {"ids": ids},
             )
         if file.state in _READ_AGAIN:
             for name in ("landed__files", "landed__rejects"):
@@ -145,6 +164,8 @@ def _forget(connection: duckdb.DuckDBPyConnection, entry: Entry, batch: int) -> 
                 "update landed__files set path = path || ' (before)' where file_id = ?",
                 [known.file_id],
             )
+            if file.state is State.CHANGED:
+                connection.execute("delete from landed__rejects where file_id = ?", [known.file_id])
         connection.execute(
             "delete from landed__duplicates where path = ? and table_name = ?",
             [known.path, table.name],

@@ -20,6 +20,7 @@ class State(StrEnum):
     COPY = "copy"  # another path, the same bytes
     GROWN = "grown"  # the known bytes, then more
     REMAPPED = "remapped"  # the same path read with another `columns:`
+    CHANGED = "changed"  # a document of other content: what it says now holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,9 @@ def expand(patterns: Sequence[str], root: Path) -> list[Path]:
     paths: set[Path] = set()
     for pattern in patterns:
         whole = str(root / pattern)
-        # Not Path.glob: a pattern may be absolute, and lead out of `root`.
-        matches = glob(whole, recursive=True) if has_magic(whole) else [whole]  # noqa: PTH207
+        # A file may be called like a pattern. Not Path.glob: one may be absolute, out of `root`.
+        is_pattern = has_magic(whole) and not Path(whole).is_file()
+        matches = glob(whole, recursive=True) if is_pattern else [whole]  # noqa: PTH207
         paths.update(Path(match) for match in matches)
     return sorted(path for path in paths if path.is_file())
 

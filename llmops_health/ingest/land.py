@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from llmops_health.config import Config, ConfigError, Source
 from llmops_health.contract import BY_NAME, TABLES, Table
-from llmops_health.ingest import batch, files, statement
+from llmops_health.ingest import batch, files, statement, superseded
 from llmops_health.ingest.enter import (
     CONTENT_COLUMNS,
     DAY_COLUMNS,
@@ -28,6 +28,7 @@ from llmops_health.ingest.enter import (
 )
 from llmops_health.ingest.files import Found, Known, State
 from llmops_health.ingest.quarantine import REJECT_COLUMNS
+from llmops_health.ingest.translate import is_document
 from llmops_health.storage import contents
 from llmops_health.storage.warehouse import Warehouse
 from llmops_health.text.behaviour import BEHAVIOUR_VERSION
@@ -135,6 +136,12 @@ def compare(
     n_of_size = Counter(sizes)
     for path, size in zip(paths, sizes, strict=True):
         found = files.compare(path, known, mapping, is_alone=n_of_size[size] == 1)
+        # Rows that were added to a native list add to it; a longer document is another one.
+        is_new = found.state is State.NEW or (
+            found.state is State.GROWN and is_document(source.format)
+        )
+        if is_new and found.known and superseded.is_list(source):
+            found = files.as_state(found, State.CHANGED, found.known)
         if found.state in PASSED:
             passed.append(found)
         elif found.sha256 in digests:
@@ -148,6 +155,7 @@ def compare(
 def known_to(config: Config, source: Source, known: Sequence[Known]) -> list[Known]:
     """Leave out files as another source reads them: two may read one file into one table."""
     mine = mapping_sha256(source, config)
+    again = superseded.AGAIN
     theirs = {
         (str(path), mapping_sha256(other, config))
         for other in config.sources
@@ -157,7 +165,8 @@ def known_to(config: Config, source: Source, known: Sequence[Known]) -> list[Kno
     return [
         file
         for file in known
-        if file.mapping_sha256 == mine or (file.path, file.mapping_sha256) not in theirs
+        if (mapping := file.mapping_sha256.removeprefix(again)) == mine
+        or (file.path, mapping) not in theirs
     ]
 
 

@@ -47,6 +47,15 @@ class FileColumns:
         return {name for name in self.types if name.lower() in words or name.lower() in spoken}
 
 
+def row_format(file_format: str) -> Format:
+    """Return how files of a configured format are written once they are rows."""
+    match file_format:
+        case "csv" | "parquet":
+            return file_format
+        case _:
+            return "jsonl"
+
+
 def columns(
     connection: duckdb.DuckDBPyConnection,
     paths: Sequence[Path],

@@ -57,6 +57,23 @@ class SurvivalCurve:
         ended = np.flatnonzero(self.survival <= 1 - p + 1e-12)
         return float(self.time[ended[0]]) if len(ended) else None
 
+    def quantile_interval(self, p: float = 0.5) -> tuple[float | None, float | None]:
+        """Return the interval of `quantile`: where the ends of the curve's interval have passed it.
+
+        None is an end that lies beyond what was seen. Brookmeyer and Crowley (1982), Biometrics
+        38:29-41.
+
+        Raises
+        ------
+        ValueError
+            If `p` does not lie strictly between 0 and 1.
+        """
+        if not 0 < p < 1:
+            raise ValueError(f"p must fulfil 0 < p < 1, got {p}.")
+        ends = (np.flatnonzero(bound <= 1 - p + 1e-12) for bound in (self.lo, self.hi))
+        first, last = (float(self.time[passed[0]]) if len(passed) else None for passed in ends)
+        return first, last
+
     def restricted_mean(self, horizon: float) -> float:
         """Return the mean of duration, each counted up to a horizon: the area under the curve.
 

@@ -6,23 +6,13 @@ the file from writing all of it anew, or from cutting off its end; against a che
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from llmops_health.kernels.hash_chain import canonical_json
+from llmops_health.ledger.dsse import STATEMENT_TYPE, sealed, unsealed
 from llmops_health.ledger.verify import Chain
 
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import (
-        Ed25519PrivateKey,
-        Ed25519PublicKey,
-    )
-
-PAYLOAD_TYPE = "application/vnd.in-toto+json"
 PREDICATE_TYPE = "https://llmops-health.dev/ledger-checkpoint/v1"
 
 
@@ -67,9 +57,8 @@ def sign(chain: Chain, key_path: Path, at: datetime | None = None) -> dict[str, 
     """
     if chain.head is None:
         raise ValueError(f"Pipeline {chain.pipeline} has no row hashes to sign.")
-    key = _private_key(key_path)
     statement = {
-        "_type": "https://in-toto.io/Statement/v1",
+        "_type": STATEMENT_TYPE,
         "subject": [{"name": chain.pipeline, "digest": {"sha256": chain.head}}],
         "predicateType": PREDICATE_TYPE,
         "predicate": {
@@ -79,17 +68,7 @@ def sign(chain: Chain, key_path: Path, at: datetime | None = None) -> dict[str, 
             "signedAt": (at or datetime.now(UTC)).isoformat(timespec="seconds"),
         },
     }
-    payload = canonical_json(statement)
-    return {
-        "payloadType": PAYLOAD_TYPE,
-        "payload": base64.b64encode(payload).decode(),
-        "signatures": [
-            {
-                "keyid": _key_id(key.public_key()),
-                "sig": base64.b64encode(key.sign(pae(PAYLOAD_TYPE, payload))).decode(),
-            }
-        ],
-    }
+    return sealed(statement, key_path)
 
 
 def opened(envelope: dict[str, Any], key_path: Path) -> dict[str, Any]:
@@ -100,24 +79,7 @@ def opened(envelope: dict[str, Any], key_path: Path) -> dict[str, Any]:
     ValueError
         If no signature is of this key, or it is no checkpoint of a ledger.
     """
-    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
-
-    key = _public_key(key_path)
-    try:
-        kind, payload = str(envelope["payloadType"]), base64.b64decode(envelope["payload"])
-        signatures = [base64.b64decode(one["sig"]) for one in envelope["signatures"]]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"This is no DSSE envelope: {error!r}.") from None
-    for signature in signatures:
-        try:
-            key.verify(signature, pae(kind, payload))
-        except InvalidSignature:
-            continue
-        statement = json.loads(payload)
-        if kind != PAYLOAD_TYPE or statement.get("predicateType") != PREDICATE_TYPE:
-            raise ValueError(f"This is no checkpoint of a ledger: {statement.get('predicateType')}")
-        return dict(statement)
-    raise ValueError(f"None of {len(signatures)} signatures is of the key {key_path}.")
+    return unsealed(envelope, key_path, PREDICATE_TYPE, "checkpoint of a ledger")
 
 
 def disagreement(statement: dict[str, Any], chain: Chain | None) -> str | None:
@@ -136,40 +98,3 @@ def disagreement(statement: dict[str, Any], chain: Chain | None) -> str | None:
     if head != subject["digest"]["sha256"] or chain.root(n_rows) != signed["merkleRoot"]:
         return f"pipeline {name} is not the one that was signed ({when}): it was written anew"
     return None
-
-
-def pae(kind: str, payload: bytes) -> bytes:
-    """Return what DSSE signs: its pre-authentication encoding of type and payload.
-
-    Examples
-    --------
-    >>> pae("http://example.com/HelloWorld", b"hello world")
-    b'DSSEv1 29 http://example.com/HelloWorld 11 hello world'
-    """
-    return b"DSSEv1 %d %s %d %s" % (len(kind.encode()), kind.encode(), len(payload), payload)
-
-
-def _key_id(key: Ed25519PublicKey) -> str:
-    return hashlib.sha256(key.public_bytes_raw()).hexdigest()[:16]
-
-
-def _private_key(path: Path) -> Ed25519PrivateKey:
-    from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: PLC0415
-    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
-        load_pem_private_key,
-    )
-
-    key = load_pem_private_key(path.read_bytes(), None)
-    if not isinstance(key, ed25519.Ed25519PrivateKey):
-        raise ValueError(f"{path} is no Ed25519 private key: llmops-health ledger keygen makes one")  # noqa: TRY004
-    return key
-
-
-def _public_key(path: Path) -> Ed25519PublicKey:
-    from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: PLC0415
-    from cryptography.hazmat.primitives.serialization import load_pem_public_key  # noqa: PLC0415
-
-    key = load_pem_public_key(path.read_bytes())
-    if not isinstance(key, ed25519.Ed25519PublicKey):
-        raise ValueError(f"{path} is no Ed25519 public key.")  # noqa: TRY004
-    return key

@@ -37,20 +37,37 @@ def steps_of(lock: Path) -> Iterator[Row]:
         read = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ValueError(f"{lock} is no YAML: {error}") from None
-    if not isinstance(read, dict) or not str(read.get("schema", "")).startswith("2."):
-        raise ValueError(f"{lock} is no dvc.lock of schema 2.0.")
+    stages = stages_of(read, str(lock))
     written = datetime.fromtimestamp(lock.stat().st_mtime, UTC)
-    stages: dict[str, dict[str, Any]] = dict(read.get("stages") or {})
     for name in _in_order(stages):
         yield _step(lock.parent, name, stages[name], written)
+
+
+def stages_of(read: object, file: str) -> dict[str, Any]:
+    """Return the stages of a lock file's YAML by name.
+
+    Raises
+    ------
+    ValueError
+        If it is no `dvc.lock` of schema 2.0; `file` says which.
+    """
+    if not isinstance(read, dict) or not str(read.get("schema", "")).startswith("2."):
+        raise ValueError(f"{file} is no dvc.lock of schema 2.0.")
+    stages = read.get("stages")
+    return dict(stages) if isinstance(stages, dict) else {}
+
+
+def is_code(path: str) -> bool:
+    """Whether a path is one of code, which a stage runs rather than reads."""
+    return Path(path).suffix.lower() in _CODE
 
 
 def _step(root: Path, name: str, stage: Mapping[str, Any], written: datetime) -> Row:
     deps = list(stage.get("deps") or ())
     outs = list(stage.get("outs") or ())
-    data = [one for one in deps if Path(one["path"]).suffix.lower() not in _CODE]
+    data = [one for one in deps if not is_code(one["path"])]
     code = [one for one in deps if one not in data]
-    said = {"cmd": str(stage.get("cmd", "")), "code": [[one["path"], _named(one)] for one in code]}
+    said = {"cmd": str(stage.get("cmd", "")), "code": [[one["path"], named(one)] for one in code]}
     rows_in, rows_out = _total(root, data), _total(root, outs)
     if None in (rows_in, rows_out):
         rows_in = rows_out = 0
@@ -62,14 +79,15 @@ def _step(root: Path, name: str, stage: Mapping[str, Any], written: datetime) ->
         "code_ref": f"dvc:{name}",
         "code_sha256": hashlib.sha256(canonical_json(said)).hexdigest(),
         "params": {**(stage.get("params") or {}), "cmd": said["cmd"]},
-        "input_artifacts": [_named(one) for one in data],
+        "input_artifacts": [named(one) for one in data],
     }
     if outs:
-        row["output_artifact"] = _named(outs[-1])
+        row["output_artifact"] = named(outs[-1])
     return row
 
 
-def _named(file: Mapping[str, Any]) -> str:
+def named(file: Mapping[str, Any]) -> str:
+    """Return how a file of DVC is named in place of a SHA-256."""
     return f"md5:{file.get('md5') or file.get('checksum') or file.get('etag')}"
 
 

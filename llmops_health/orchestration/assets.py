@@ -302,6 +302,8 @@ def published() -> dg.AssetsDefinition:
             "health__refresh_candidates",
             "health__retirement_candidates",
             "health__feature_cards",
+            "health__readiness",
+            "bom",
         ],
         ["duckdb", "file"],
         freshness_policy=FRESH,

@@ -18,7 +18,7 @@ HEALTHY = "healthy"
 def mode(name: str, checks: Sequence[Listed]) -> dg.AssetsDefinition:
     """Return the step that judges one mode for a range of days."""
     specs = [
-        spec(check.key, name, as_markdown(check.doc), check.reads, ["python", "numpy"])
+        spec(check.key, name, as_markdown(check.doc), deps(check), ["python", "numpy"])
         for check in checks
     ]
     check_specs = [
@@ -43,6 +43,14 @@ def mode(name: str, checks: Sequence[Listed]) -> dg.AssetsDefinition:
         yield from judged(context, project, days_of(context), chosen)
 
     return run
+
+
+def deps(check: Listed) -> list[str]:
+    """Return a check's upstream assets; who reads findings waits for all checks of other modes."""
+    others = [one.key for one in health.listed() if one.mode != check.mode]
+    return [
+        key for name in check.reads for key in (others if name == "health__findings" else [name])
+    ]
 
 
 def as_markdown(doc: str) -> str:

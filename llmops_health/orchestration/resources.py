@@ -48,7 +48,8 @@ class Project(dg.ConfigurableResource):
         from llmops_health.ingest import land
         from llmops_health.storage.warehouse import Warehouse
 
-        warehouse = Warehouse(self.config.storage.path)
+        storage = self.config.storage
+        warehouse = Warehouse(storage.path, memory_limit=storage.memory_limit)
         land.prepare(warehouse)
         warehouse.ensure(steps.all_tables())
         return warehouse

@@ -36,6 +36,12 @@ _NOT_REPLAYED: Final = {
     "abandoned": "its fault is that nothing happens for months, which no change of rows brings "
     "about",
     "beaten_by_challenger": "its fault lies in eval scores, in which no change is put",
+    "unowned_feature": "its fault lies in who is named, which no change of rows brings about",
+    "ungoverned_feature": "its fault lies in what is on record, which no change of rows brings "
+    "about",
+    "data_not_ready": "its fault is a log that is not kept, which is the same every day",
+    "unanswered_alarm": "its fault is that nobody answers, which no change of rows brings about",
+    "ownerless_component": "its fault lies in who is named, which no change of rows brings about",
 }
 
 CARD_COLUMNS: Final = {

@@ -21,9 +21,11 @@ import polars as pl
 
 from llmops_health.kernels.histograms import GAMMA, ZERO_BIN
 from llmops_health.power.shock import CHANCE, NEXT, Moves, Shock, count, is_moved, moving
+from llmops_health.power.shocks_bom import SHOCKS as BOM
 from llmops_health.power.shocks_coevolution import SHOCKS as COEVOLUTION
 from llmops_health.power.shocks_eval_prod_gap import SHOCKS as EVAL_PROD_GAP
 from llmops_health.power.shocks_frozen_feature import SHOCKS as FROZEN_FEATURE
+from llmops_health.power.shocks_ownership import SHOCKS as OWNERSHIP
 from llmops_health.power.shocks_provenance import SHOCKS as PROVENANCE
 from llmops_health.power.shocks_review_queue import SHOCKS as REVIEW_QUEUE
 from llmops_health.power.shocks_sampling import SHOCKS as SAMPLING
@@ -272,5 +274,7 @@ SHOCKS: Final[dict[str, Shock]] = {
     **FROZEN_FEATURE,
     **STAGE_LATENCY,
     **REVIEW_QUEUE,
+    **OWNERSHIP,
+    **BOM,
 }
 """By table. What is not listed is not changed: eval scores and eval cases among them."""

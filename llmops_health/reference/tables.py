@@ -101,6 +101,11 @@ OTHERS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
         "What to do with each feature, and what waiting costs; made for the last day of a run.",
         ("day", "feature_id"),
     ),
+    "health__readiness": (
+        "health",
+        "What each mode needs of each feature, and what is logged; made for the last day of a run.",
+        ("day", "feature_id", "mode", "table_name", "field"),
+    ),
     "health__power_cards": (
         "health",
         "What each check can see on each feature, from replaying the last 56 days; made weekly.",

@@ -101,6 +101,7 @@ class CheckView:
     more_query: str
     strip: Strip
     since: str
+    answer: str
     power: str
     power_told: str
     p: float
@@ -169,6 +170,10 @@ class _Known:
             )
             for key, rows in _parts(reading.states, "feature_id", "mode", "check_name")
         }  # fmt: skip
+        self._answers = {
+            (row["feature_id"], row["mode"], row["check_name"], row["segment"]): _answer(row)
+            for row in reading.answers.iter_rows(named=True)
+        }
         self._cards = {
             (row["feature_id"], row["mode"], row["check_name"]): row
             for row in reading.cards.iter_rows(named=True)
@@ -201,6 +206,7 @@ class _Known:
             more_query=_segments_query(key, self._day),
             strip=page_strips.strip(self._strips.get(key, " " * page_strips.N_DAYS)),
             since=self._told_since(key),
+            answer=self._answers.get((*key, lead.segment), ""),
             power=power_line(card),
             power_told=str((card or {}).get("message") or ""),
             p=1.0 if p is None else p,
@@ -214,6 +220,12 @@ class _Known:
         n_days = counted((self._day - since).days + 1, "day")
         told = full_date(since, beside=self._day)
         return f"since {'at least ' if is_all else ''}{told}, {n_days}"
+
+
+def _answer(row: Mapping[str, Any]) -> str:
+    """Return who has taken an alarm on, and until when."""
+    held = f" until {full_date(row['acknowledged_until'])}" if row["acknowledged_until"] else ""
+    return f"Acknowledged by {row['acknowledged_by']}{held}"
 
 
 def alarms(

@@ -25,6 +25,7 @@ from llmops_health.report.page_features import feature_views
 from llmops_health.report.page_figures import Budget, Picture, Pictures
 from llmops_health.report.page_head import head
 from llmops_health.report.page_numbers import full_date, long_date, words
+from llmops_health.report.page_readiness import readiness_section
 from llmops_health.report.page_reading import Reading
 
 MOST_ALARMS = 60
@@ -74,6 +75,9 @@ def document(reading: Reading, features: Sequence[Feature], folder: Path) -> str
         feature_anchor={feature.id: feature.anchor for feature in shown},
         cards=card_section(
             reading.feature_cards, {feature.id: feature.anchor for feature in shown}
+        ),
+        readiness=readiness_section(
+            reading.readiness, {feature.id: feature.anchor for feature in shown}
         ),
         pictures_of=_of_others(pictures, detailed),
         n_stored=pictures.n_stored,

@@ -63,6 +63,7 @@ class FeatureView:
     not_applicable: tuple[CheckView, ...]
     summary: str
     report: str
+    bom: str
 
     @property
     def quiet(self) -> str:
@@ -121,6 +122,7 @@ def feature_views(
                 cells,
                 views.get(feature_id, ()),
                 evidently_report(folder, feature_id),
+                bom_page(folder, feature_id),
             )
         )
     found.sort(key=_urgency)
@@ -142,6 +144,12 @@ def evidently_report(folder: Path, feature_id: str) -> str:
     """Return the address of a feature's Evidently report beside the page; empty without one."""
     name = file_name(feature_id, ".html")
     return f"evidently/{quote(name)}" if (folder / "evidently" / name).is_file() else ""
+
+
+def bom_page(folder: Path, feature_id: str) -> str:
+    """Return the address of a feature's bill of materials beside the page; empty without one."""
+    name = file_name(feature_id, ".html")
+    return f"bom/{quote(name)}" if (folder / "bom" / name).is_file() else ""
 
 
 def followed(url: str | None) -> str:
@@ -175,6 +183,7 @@ def _view(
     cells: tuple[Cell, ...],
     checks: Sequence[CheckView],
     report: str,
+    bom: str,
 ) -> FeatureView:
     applying = [view for view in checks if view.lead.status != "NOT_APPLICABLE"]
     by_mode = tuple(
@@ -192,6 +201,7 @@ def _view(
         not_applicable=tuple(view for view in checks if view.lead.status == "NOT_APPLICABLE"),
         summary=_summary(checks),
         report=report,
+        bom=bom,
     )
 
 

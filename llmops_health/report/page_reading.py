@@ -80,6 +80,14 @@ select * from health__feature_cards
 where day = (select max(day) from health__feature_cards where day <= $day)
 order by rank
 """
+_READINESS = """
+select * from health__readiness
+where day = (select max(day) from health__readiness where day <= $day)
+"""
+_ANSWERS = """
+select feature_id, mode, check_name, segment, acknowledged_by, acknowledged_until
+from latest_findings where acknowledged_by is not null
+"""
 _REJECTS = """
 select path, table_name, column_name, reason, count(*)::bigint as n from ingest__rejects
 group by all order by n desc, path, table_name, column_name, reason limit $most
@@ -118,6 +126,8 @@ class Reading:
     figures: pl.DataFrame
     cards: pl.DataFrame
     feature_cards: pl.DataFrame
+    readiness: pl.DataFrame
+    answers: pl.DataFrame
     rejects: pl.DataFrame
 
 
@@ -133,6 +143,17 @@ class _Published:
         if table not in self._tables:
             return pl.DataFrame()
         rows: pl.DataFrame = self._connection.sql(query, params=params or None).pl()
+        return rows
+
+    def answers(self, query: str) -> pl.DataFrame:
+        """Return who has taken which alarm on; nothing where the file's view does not tell."""
+        known = self._connection.execute(
+            "select count(*) from duckdb_columns()"
+            " where table_name = 'latest_findings' and column_name = 'acknowledged_by'"
+        ).fetchall()
+        if not known[0][0]:
+            return pl.DataFrame()
+        rows: pl.DataFrame = self._connection.sql(query).pl()
         return rows
 
     def row(self, table: str, query: str, missing: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -160,6 +181,8 @@ def read(connection: duckdb.DuckDBPyConnection) -> Reading:
         ),
         cards=source.frame("health__power_cards", _CARDS, **on),
         feature_cards=source.frame("health__feature_cards", _FEATURE_CARDS, **on),
+        readiness=source.frame("health__readiness", _READINESS, **on),
+        answers=source.answers(_ANSWERS),
         rejects=source.frame("ingest__rejects", _REJECTS, most=N_REJECTS),
     )
 

@@ -41,12 +41,20 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
 class Warehouse:
     """The databases that belong to one `storage.path`."""
 
-    def __init__(self, path: Path, *, lock_timeout: float = LOCK_TIMEOUT_SECONDS) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        memory_limit: str | None = None,
+        lock_timeout: float = LOCK_TIMEOUT_SECONDS,
+    ) -> None:
         """Name the files; nothing is opened or made before it is needed.
 
-        `lock_timeout` is how long another process may keep us waiting, in seconds.
+        `memory_limit` is what DuckDB may take, such as 2GB (None: 80 % of the machine's), and
+        `lock_timeout` how long another process may keep us waiting, in seconds.
         """
         self.path = path.absolute()
+        self.memory_limit = memory_limit
         self.lock_timeout = lock_timeout
         self.work = self.path.with_name(self.path.name + ".work")
         self.contents = self.work / "contents"
@@ -79,6 +87,7 @@ class Warehouse:
         with self._lock(EXCLUSIVE):
             connection = _connect(self.work / f"{name}.duckdb")
             try:
+                self._bound(connection)
                 connection.execute("begin transaction")
                 yield connection
                 connection.execute("commit")
@@ -91,6 +100,7 @@ class Warehouse:
         with self._lock(SHARED):
             connection = memory(with_macros=with_macros)
             try:
+                self._bound(connection)
                 for name in ("working", "landed"):
                     connection.execute(
                         f"attach '{_quoted(self.work / f'{name}.duckdb')}' as {name} (read_only)"
@@ -273,6 +283,12 @@ class Warehouse:
         for leftover in self.staging.glob(f"{_SWAPS}-*"):
             leftover.unlink(missing_ok=True)
 
+    def _bound(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Hold a connection to the memory it may take; what is more goes to files of ours."""
+        connection.execute(f"set temp_directory = '{_quoted(self.work / 'spilled')}'")
+        if self.memory_limit is not None:
+            connection.execute(f"set memory_limit = '{_quoted(self.memory_limit)}'")
+
     @contextmanager
     def _lock(
         self, kind: int, *, name: str = "database", timeout: float | None = None
@@ -367,7 +383,7 @@ def _wal(path: Path) -> Path:
     return path.with_name(path.name + ".wal")
 
 
-def _quoted(path: Path) -> str:
+def _quoted(path: Path | str) -> str:
     return str(path).replace("'", "''")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from llmops_health.demo import Plant, truth
 from llmops_health.storage.warehouse import open_published
+from llmops_health.tracing import trace
 
 pytestmark = pytest.mark.slow
 FAULTS = [plant for plant in truth() if plant.kind == "fault"]
@@ -62,6 +64,37 @@ def test_a_look_alike_does_not_fail(published: duckdb.DuckDBPyConnection, plant:
         checks=list(plant.checks),
     )
     assert failed == []
+
+
+@pytest.mark.parametrize(
+    "plant", [one for one in LOOK_ALIKES if one.mode in {"review_queue", "provenance"}], ids=name
+)
+def test_what_people_did_well_raises_nothing(
+    published: duckdb.DuckDBPyConnection, plant: Plant
+) -> None:
+    raised = rows(
+        published,
+        "select distinct check_name, message from health__findings"
+        " where feature_id = $feature and mode = $mode and status in ('FAIL', 'WARN')"
+        " and check_name in (select unnest($checks))",
+        feature=plant.feature_id,
+        mode=plant.mode,
+        checks=list(plant.checks),
+    )
+    assert raised == []
+
+
+@pytest.mark.parametrize("checkpoint", ["corvid-mini-ft-5", "corvid-mini-ft-2"])
+def test_the_way_back_from_a_spoilt_checkpoint_leads_to_the_spoilt_step(
+    published: duckdb.DuckDBPyConnection, demo: Path, checkpoint: str
+) -> None:
+    facts = json.loads((demo.parent / "truth.json").read_text("utf-8"))["facts"]
+    found = trace(published, checkpoint)
+    first = found.suspects[0]
+    run = f"run-{checkpoint[-1]}"
+    assert first.step.step_id == facts["spoilt_step"].replace("run-5", run)
+    assert first.score > 2 * found.suspects[1].score
+    assert "vanish" in first.words[0]
 
 
 def test_no_healthy_feature_fails(published: duckdb.DuckDBPyConnection) -> None:
@@ -121,8 +154,6 @@ def test_an_alarm_has_its_numbers_and_a_next_step(published: duckdb.DuckDBPyConn
 def test_refused_rows_are_those_of_the_truth(
     published: duckdb.DuckDBPyConnection, demo: Path
 ) -> None:
-    import json
-
     wanted = json.loads((demo.parent / "truth.json").read_text("utf-8"))["rejects"]
     got = rows(published, "select path, row_number from ingest__rejects")
     assert {(Path(str(path)).name, line) for path, line in got} == {

@@ -22,7 +22,7 @@ from llmops_health.demo.texts import REFUSALS
 
 FIRST_DAY, LAST_DAY = date(2026, 9, 2), date(2026, 10, 31)
 
-# Section 2 of the contract.
+# Section 2 of the contract, and the columns beyond it that are kept in attributes.
 CONTRACT = """
 calls: call_id feature_id started_at run_kind environment trace_id span_id parent_span_id session_id
  user_id provider request_model response_model operation prompt_name prompt_version system_text
@@ -39,6 +39,20 @@ eval_runs: eval_run_id feature_id suite_id started_at suite_version role model c
 eval_results: eval_run_id case_id score trial passed output_text latency_ms error_type
 spans: trace_id span_id feature_id name started_at duration_ms parent_span_id stage status run_kind
  n_items
+reviews: review_id task_id feature_id queue_id created_at call_id assigned_at started_at
+ completed_at due_at reviewer_id decision suggested_decision gold_decision priority
+ledger_steps: pipeline_id step_id seq op started_at rows_in rows_out rows_dropped rows_created
+ rows_modified labels_flipped weight_in weight_out class_counts_in class_counts_out code_ref
+ code_sha256 params env_sha256 prompt_version actor input_artifacts output_artifact prev_hash
+ row_hash
+ledger_rows: step_id action in_row_id out_row_id reason weight feedback_id label_in label_out
+artifacts: artifact_sha256 kind name version n_rows created_at
+components: component_id kind name version feature_id supplier owner license sha256 purl source_uri
+ endpoint crosses_trust_boundary data_classification released_on deprecated_on listed_on region
+ retention_days trains_on_inputs authenticated
+component_edges: src dst relation
+acknowledgements: acknowledged_at feature_id mode check_name segment alarmed_on acknowledged_by
+ until note
 """
 COLUMNS = {
     table: columns.split()
@@ -121,6 +135,21 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Files:
             "eval_runs": pl.read_parquet(folder / "evals/runs.parquet"),
             "eval_results": pl.read_parquet(folder / "evals/results.parquet"),
             "spans": pl.read_parquet(folder / "traces/spans.parquet"),
+            "reviews": pl.read_csv(folder / "reviews/reviews.csv"),
+            "ledger_steps": pl.read_ndjson(
+                folder / "ledger/ledger.jsonl", infer_schema_length=None
+            ),
+            "ledger_rows": pl.read_ndjson(
+                folder / "ledger/ledger.rows.jsonl", infer_schema_length=None
+            ),
+            "artifacts": pl.read_ndjson(
+                folder / "ledger/ledger.artifacts.jsonl", infer_schema_length=None
+            ),
+            "components": pl.read_ndjson(
+                folder / "parts/components.jsonl", infer_schema_length=None
+            ),
+            "component_edges": pl.read_ndjson(folder / "parts/edges.jsonl"),
+            "acknowledgements": pl.read_csv(folder / "alarms/acknowledgements.csv"),
         },
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -267,3 +268,10 @@ def test_one_file_into_two_tables(project: Project) -> None:
     assert project.sql("select label from landed__labels") == [("billing",)]
     assert project.days() == {"2026-10-01", "2026-10-03"}
     assert {report.state for report in project.land()} == {"same"}
+
+
+def test_a_folder_may_be_called_like_a_pattern(tmp_path: Path) -> None:
+    project = Project(tmp_path / "team [a]")
+    project.write("calls.jsonl", [call()])
+    project.source("calls.jsonl")
+    assert [report.n_new for report in project.land()] == [1]

@@ -398,3 +398,16 @@ def test_a_compaction_killed_before_leaves_nothing_in_the_way(warehouse: Warehou
     (warehouse.work / "working.compact.duckdb.wal").write_bytes(b"half")
     warehouse.compact("working")
     assert numbers(warehouse) == [1] * 7
+
+
+def test_what_does_not_fit_in_memory_goes_to_files_of_ours(tmp_path: Path) -> None:
+    warehouse = Warehouse(tmp_path / "health.duckdb", memory_limit="200MB")
+    warehouse.prepare()
+    with warehouse.read() as connection:
+        connection.execute(
+            "create temp table sorted as select i, sha256(i::varchar) as digest,"
+            " repeat('x', 60) || i as padding from range(1_500_000) as r (i) order by digest"
+        )
+        spilled = connection.execute("select path from duckdb_temporary_files()").fetchall()
+    assert spilled
+    assert all(Path(path).is_relative_to(warehouse.work) for (path,) in spilled)

@@ -1,6 +1,6 @@
 -- A part of the AI bill of materials: canonical rows, each once.
 --
--- one row per: component_id x version x feature_id
+-- one row per: component_id x version x feature_id x sha256
 -- reads:       landed__components
 -- read by:     sql/summary
 --
@@ -20,9 +20,27 @@
 -- data_classification     varchar
 -- released_on             timestamp
 -- deprecated_on           timestamp
+-- listed_on               timestamp  when a list first named it; null: always known
 -- attributes              varchar    JSON of the columns that the contract does not know
 --
--- Why row_number: the same id again changes nothing; what was landed first stays.
+-- Why the hash is of the grain: the same version under another hash is what a check looks for, and
+-- the rows of an id are its history.
+-- Why row_number: of rows on several lists the newest list tells, and what was landed first stays
+-- where they are as old. The part has been known since the oldest of them.
+with told as (
+    select
+        *,
+        case
+            when count(listed_on) over same = count(*) over same then min(listed_on) over same
+        end as known_since,
+        row_number() over (
+            partition by component_id, version, feature_id, sha256
+            order by listed_on desc nulls last, file_id asc
+        ) as place
+    from landed__components
+    window same as (partition by component_id, version, feature_id, sha256)
+)
+
 select
     component_id,
     kind,
@@ -40,10 +58,7 @@ select
     data_classification,
     released_on,
     deprecated_on,
+    known_since as listed_on,
     attributes
-from landed__components
-qualify
-    row_number() over (
-        partition by component_id, version, feature_id
-        order by file_id
-    ) = 1
+from told
+where place = 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Final
 
 import polars as pl
@@ -30,9 +30,12 @@ def withdrawals(
 ) -> tuple[Withdrawal, ...]:
     """Return the withdrawn models that one in a hundred of the last week's calls used, by date.
 
-    Models that neither asked for nor answered under a listed name are not recognised.
+    Models that neither asked for nor answered under a listed name are not recognised. Of lists that
+    were made by the end of the day the newest counts; one without a time was before all others.
     """
-    own = listed.filter(pl.col("of_feature").is_null() | (pl.col("of_feature") == feature_id))
+    own = _in_force(listed, day).filter(
+        pl.col("of_feature").is_null() | (pl.col("of_feature") == feature_id)
+    )
     if own.is_empty():
         return ()
     week = production(versions).filter(pl.col("day") > day - timedelta(days=IN_USE_DAYS))
@@ -49,6 +52,15 @@ def withdrawals(
             if before is None or when < before.on or n_all > before.n_calls:
                 found[model] = Withdrawal(model, min(when, before.on) if before else when, n_all, n)
     return tuple(sorted(found.values(), key=lambda one: (one.on, one.model)))
+
+
+def _in_force(listed: pl.DataFrame, day: date) -> pl.DataFrame:
+    end = datetime.combine(day + timedelta(days=1), time())
+    known = listed.filter(pl.col("listed_on").is_null() | (pl.col("listed_on") < end))
+    newest = known.sort("listed_on", nulls_last=False).unique(
+        ["component_id", "version", "of_feature"], keep="last", maintain_order=True
+    )
+    return newest.filter(pl.col("withdrawn_on").is_not_null())
 
 
 def _matched(name: str, version: str | None, asked: str | None, answered: str | None) -> str | None:

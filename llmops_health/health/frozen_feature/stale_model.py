@@ -18,8 +18,8 @@ How to mend it
     challenger) and switch; release the gate and the thresholds anew afterwards.
 What it cannot see
     A return to an earlier version, and a change whose version is not logged. Whether the fall
-    comes from the model or from harder questions: see drift. The list of components has no date of
-    its own, so days of the past are judged by today's dates of withdrawal. In the first 56 days
+    comes from the model or from harder questions: see drift. By a list of components without
+    `listed_on` days of the past are judged by today's dates of withdrawal. In the first 56 days
     after a change nothing can have fallen yet.
 Source
     Kaplan and Meier (1958), JASA 53:457-481; Kalbfleisch and Prentice (1980), "The Statistical

@@ -127,7 +127,11 @@ def _trained_by_us(
     """Return (name, SHA-256) of the checkpoints in use that an edge says were trained here."""
     trained = set(edges.filter(pl.col("relation") == "trained_on")["src"].to_list())
     end = _ledger.end_of(day)
-    live = components.filter(
+    known = components.filter(pl.col("listed_on").is_null() | (pl.col("listed_on") < end))
+    newest = known.sort("listed_on", "sha256", nulls_last=False).unique(
+        ["component_id", "version", "feature_id"], keep="last", maintain_order=True
+    )
+    live = newest.filter(
         pl.col("kind").is_in(_OURS)
         & pl.col("sha256").is_not_null()
         & pl.col("component_id").is_in(sorted(trained))

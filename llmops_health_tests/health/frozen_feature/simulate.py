@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +42,7 @@ WITHDRAWALS: Schema = {
     "of_feature": pl.String,
     "name": pl.String,
     "version": pl.String,
+    "listed_on": pl.Datetime("us"),
     "withdrawn_on": pl.Date,
 }
 ITEMS: Schema = {
@@ -141,8 +142,10 @@ def monthly(own: int, *, others: int = 3) -> pl.DataFrame:
     return changes({"triage": list(range(own, 700, 30)), **of})
 
 
-def withdrawals(*rows: tuple[str | None, str, str | None, date]) -> pl.DataFrame:
-    listed = [("k", *row) for row in rows]
+def withdrawals(
+    *rows: tuple[str | None, str, str | None, date | None], listed_on: datetime | None = None
+) -> pl.DataFrame:
+    listed = [("k", *row[:-1], listed_on, row[-1]) for row in rows]
     return pl.DataFrame(listed, schema=WITHDRAWALS, orient="row")
 
 

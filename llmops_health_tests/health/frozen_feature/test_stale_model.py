@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 
 import numpy as np
 import polars as pl
@@ -211,6 +211,18 @@ def test_a_withdrawn_model_without_successor(days: int, status: Status) -> None:
 
 def test_a_far_date_says_nothing() -> None:
     assert len(judge(monthly(20), ending=withdrawals((None, "m-1", None, ago(-90))))) == 1
+
+
+def test_a_newer_list_postpones_a_withdrawal_from_its_day_on() -> None:
+    soon = withdrawals((None, "m-1", None, ago(-10)))
+
+    def newer(listed: date, until: date | None) -> pl.DataFrame:
+        at = datetime.combine(listed, time())
+        return pl.concat([soon, withdrawals((None, "m-1", None, until), listed_on=at)])
+
+    assert withdrawn(judge(monthly(20), ending=newer(ago(0), ago(-20)))).value == 20
+    assert len(judge(monthly(20), ending=newer(ago(0), None))) == 1
+    assert withdrawn(judge(monthly(20), ending=newer(ago(-1), ago(-20)))).value == 10
 
 
 def test_a_passing_challenger_takes_the_alarm_down() -> None:

@@ -112,6 +112,7 @@ COMPONENTS: Schema = {
     "sha256": pl.String,
     "released_on": pl.Datetime("us"),
     "deprecated_on": pl.Datetime("us"),
+    "listed_on": pl.Datetime("us"),
 }
 EDGES: Schema = {"src": pl.String, "dst": pl.String, "relation": pl.String}
 

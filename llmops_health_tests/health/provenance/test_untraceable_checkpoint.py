@@ -128,6 +128,19 @@ def test_a_checkpoint_in_use_that_no_step_made() -> None:
     assert judged(ours, **tables).status is Status.PASS
 
 
+def test_the_newest_list_says_which_hash_is_in_use() -> None:
+    rows = [
+        CHECKPOINT | {"sha256": sha256, "listed_on": at(ago(age))}
+        for sha256, age in (("old", 60), ("abc", 20), ("later", -30))
+    ]
+    tables = {
+        "core__components": table(COMPONENTS, *rows),
+        "core__component_edges": table(EDGES, EDGE),
+    }
+    assert judged(trained(["made"], output_artifact="abc"), **tables).status is Status.PASS
+    assert judged(trained(["made"], output_artifact="old"), **tables).status is Status.WARN
+
+
 def test_a_trained_feature_without_a_ledger_lacks_it() -> None:
     feature = Feature(id="help", kind="classifier", trained_on=date(2026, 2, 1))
     found = judged(Book("none"), feature=feature)
