@@ -108,11 +108,14 @@ def in_force(parts: pl.DataFrame, day: date) -> InForce:
     rows: list[Row] = []
     twice: list[str] = []
     for part_id in sorted(by_id):
+        if len(by_id[part_id]) == 1:
+            rows += by_id[part_id]
+            continue
         own = [row for row in by_id[part_id] if row["feature_id"] is not None] or by_id[part_id]
         last = max(map(listed_at, own))
         newest = sorted((row for row in own if listed_at(row) == last), key=_order)
         rows += {row["version"]: row for row in newest}.values()
-        if len(newest) > 1 and _is_several(newest):
+        if _is_several(newest):
             twice.append(part_id)
     return InForce(rows, twice)
 
