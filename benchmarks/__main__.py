@@ -40,7 +40,6 @@ RESULTS = Path(__file__).parent / "results.json"
 PAGE = ROOT / "docs" / "benchmarks.md"
 VERSIONS = ("duckdb", "polars", "dagster", "numpy", "scipy", "pyarrow")
 NOT_BUILT = (
-    "all thirteen modes of a day of 1 M calls: three of them are built",
     "OTLP JSON: the format is not read yet",
     "core to summaries on another engine: `engine: spark` is refused so far",
 )

@@ -45,22 +45,29 @@ def print_verdicts(shown: Mapping[str, Any]) -> None:
     if others.rows:
         console.print()
         console.print(others)
-    alarms = _alarms(shown.get("alarms", ()))
-    if alarms.rows:
+    alarms = shown.get("alarms", ())
+    waiting = _unanswered(alarms)
+    if waiting.rows:
         console.print()
-        console.print(alarms)
+        console.print(waiting)
+    if n_answered := sum(1 for alarm in alarms if alarm["answer"]):
+        console.print(f"\n{n_answered} of {len(alarms)} alarms are acknowledged.")
 
 
-def _alarms(listed: Sequence[Mapping[str, Any]]) -> Table:
-    """Return what fails, and what else somebody has taken on; a mend is seen in the verdicts."""
-    table = _table("Alarms, as `llmops-health ack` names them", "alarm", "since", "answer")
-    for alarm in listed:
-        if alarm["status"] == "FAIL" or alarm["answer"]:
-            table.add_row(
-                Text(alarm["finding"]),
-                alarm["alarmed_since"],
-                Text(alarm["answer"] or "nobody yet"),
-            )
+def _unanswered(alarms: Sequence[Mapping[str, Any]]) -> Table:
+    """Return what fails and nobody has taken on; parts of a check only where not all of it fails.
+
+    A name has its part after a second slash: feature/mode.check/part.
+    """
+    table = _table("Nobody's yet, see llmops-health ack", "alarm", "failing since")
+    waiting = {
+        alarm["finding"]: alarm["alarmed_since"]
+        for alarm in alarms
+        if alarm["status"] == "FAIL" and not alarm["answer"]
+    }
+    for name, since in waiting.items():
+        if not any(name.startswith(f"{whole}/") for whole in waiting):
+            table.add_row(Text(name), since)
     return table
 
 

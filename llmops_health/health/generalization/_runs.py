@@ -40,7 +40,11 @@ class Run:
     @property
     def words(self) -> str:
         """What was run, on one line."""
-        return " ".join(" ".join(part for part in self.version if part).split()) or "(no name)"
+        component, model, prompt = self.version
+        if component and model and model in component:  # checkpoint:corvid-ft-5
+            component = None
+        parts = (component, model, prompt)
+        return " ".join(" ".join(part for part in parts if part).split()) or "(no name)"
 
     def dated(self, day: date) -> str:
         """Say what was run, and when."""
