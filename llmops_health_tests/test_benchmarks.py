@@ -11,7 +11,6 @@ import pytest
 from benchmarks.__main__ import NAMES, page
 from benchmarks.measuring import Row, Size
 
-
 # Those that make a whole project as big_day does, a minute each: `make bench` runs them.
 LIKE_BIG_DAY = {"long_history", "nightly", "readers", "start_up"}
 
