@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -50,8 +51,12 @@ def print_verdicts(shown: Mapping[str, Any]) -> None:
     if waiting.rows:
         console.print()
         console.print(waiting)
-    if n_answered := sum(1 for alarm in alarms if alarm["answer"]):
-        console.print(f"\n{n_answered} of {len(alarms)} alarms are acknowledged.")
+    answered = Counter(alarm["acknowledged_by"] for alarm in alarms if alarm["answer"])
+    if answered:
+        people = ", ".join(f"{person} {n}" for person, n in answered.most_common())
+        said = f"Acknowledged are {answered.total()} of {len(alarms)} alarms: {people}."
+        console.print()
+        console.print(Text(said))
 
 
 def _unanswered(alarms: Sequence[Mapping[str, Any]]) -> Table:
