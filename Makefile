@@ -22,12 +22,13 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 demo: install
 	$(BIN)/llmops-health demo --folder $(DEMO) --days $(DAYS)
 
+# Frames are small: a second thread of Polars would only wait for the cores that the other tests have.
 test: install
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadscope
+	POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist loadscope
 
 # Without the tests marked slow.
 fast: install
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadscope -m "not slow"
+	POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist loadscope -m "not slow"
 
 lint: install
 	$(BIN)/ruff check .
