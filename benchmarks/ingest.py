@@ -378,11 +378,11 @@ def main() -> None:
             at_least=True,
         ),
         floor(
-            "the same, of plain SQL that only reads the columns as text",
+            "the same without texts, of plain SQL that only reads the columns as text",
             *("keep nothing, no texts", "same columns, no texts"),
         ),
         floor(
-            "the same, of plain SQL that reads, casts and hashes",
+            "the same without texts, of plain SQL that reads, casts and hashes",
             *("keep hashes, no texts", "same columns, no texts"),
         ),
         goal(
