@@ -29,7 +29,8 @@ from llmops_health.kernels.calibration import (
 )
 from llmops_health.kernels.selective import aurc, failure_auroc, risk_coverage
 from llmops_health.storage.day import Day
-from llmops_health.storage.warehouse import Warehouse, frame, memory
+from llmops_health.storage.engines import memory
+from llmops_health.storage.warehouse import Warehouse, frame
 
 SEED = 12
 ROWS = {Size.FULL: 10_000_000, Size.QUICK: 20_000}

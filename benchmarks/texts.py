@@ -16,7 +16,7 @@ import pyarrow as pa
 from benchmarks.measuring import Row, Size, Work, fresh
 from llmops_health.demo.world import make_world
 from llmops_health.storage import hashes
-from llmops_health.storage.warehouse import memory
+from llmops_health.storage.engines import memory
 from llmops_health.text.embed import embed
 from llmops_health.text.redact import redact_expression
 

@@ -6,9 +6,10 @@ here decides what is healthy or how a figure looks, and nothing imports Dagster.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -18,6 +19,9 @@ from llmops_health.findings import CheckParams, Finding
 from llmops_health.health import Check, History
 from llmops_health.storage.day import Day
 from llmops_health.storage.warehouse import Warehouse, frame
+
+if TYPE_CHECKING:
+    import duckdb
 
 FINDING_COLUMNS = {
     "day": "date",
@@ -93,38 +97,91 @@ def features(config: Config, warehouse: Warehouse) -> list[Feature]:
     return found
 
 
+class Histories:
+    """The rows of tables by feature, parted and sorted once for all checks that read them."""
+
+    def __init__(self, tables: Mapping[str, pl.DataFrame]) -> None:
+        self._tables = tables
+        self._parts = {name: _by_feature(rows) for name, rows in tables.items()}
+        self._made: dict[tuple[str, str], History] = {}
+
+    def known(self, check: Check, feature_id: str, day: date) -> dict[str, pl.DataFrame]:
+        """Return what a judgement of a feature on a day may know."""
+        return {
+            name: self._of(feature_id, name).until(day, check.history_days) for name in check.reads
+        }
+
+    def _of(self, feature_id: str, name: str) -> History:
+        if (feature_id, name) not in self._made:
+            parts, rows = self._parts[name], self._tables[name]
+            own = parts.get(feature_id, rows.clear()) if parts else rows
+            self._made[feature_id, name] = History(own)
+        return self._made[feature_id, name]
+
+
 def load(check: Check, warehouse: Warehouse, day: Day) -> dict[str, pl.DataFrame]:
     """Return the tables that a check reads, with the history its first day needs."""
-    first = day.first - timedelta(days=check.history_days - 1)
-    tables: dict[str, pl.DataFrame] = {}
-    with warehouse.read() as connection:
+    return load_all([check], warehouse, day)
+
+
+def load_all(
+    checks: Sequence[Check], warehouse: Warehouse, day: Day, feature_ids: Sequence[str] = ()
+) -> dict[str, pl.DataFrame]:
+    """Return the tables that checks of one mode read, each with the longest history needed of it.
+
+    Of some features where any are named, else of all.
+    """
+    n_days: dict[str, int] = {}
+    for check in checks:
         for name in check.reads:
-            if name == "health__findings":
-                given = {"first": first, "last": day.last, "mode": check.mode}
-                tables[name] = frame(connection, OTHERS_FINDINGS, given)
-                continue
-            listed = connection.sql(f"select * from {name} limit 0").columns
-            if "day" in listed:
-                query = f"select * from {name} where day between $first and $last"
-                tables[name] = frame(connection, query, {"first": first, "last": day.last})
-            else:
-                tables[name] = frame(connection, f"select * from {name}")
-    return tables
+            n_days[name] = max(n_days.get(name, 0), check.history_days)
+    with warehouse.read() as connection:
+        return {
+            name: _rows(
+                connection,
+                name,
+                Day(day.first - timedelta(days=n - 1), day.last),
+                checks[0].mode,
+                list(feature_ids),
+            )
+            for name, n in n_days.items()
+        }
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection, name: str, day: Day, mode: str, feature_ids: list[str]
+) -> pl.DataFrame:
+    given: dict[str, object] = {"first": day.first, "last": day.last}
+    if name == "health__findings":
+        query, columns = OTHERS_FINDINGS, list(FINDING_COLUMNS)
+        given["mode"] = mode
+    else:
+        columns = connection.sql(f"from {name} limit 0").columns
+        query = f"from {name} where true"
+        if "day" in columns:
+            query += " and day between $first and $last"
+        else:
+            given = {}
+    if feature_ids and "feature_id" in columns:
+        query += " and feature_id in (select unnest($feature_ids))"
+        given["feature_ids"] = feature_ids
+    return frame(connection, query, given)
 
 
 def judge(
     check: Check,
-    tables: Mapping[str, pl.DataFrame],
+    tables: Mapping[str, pl.DataFrame] | Histories,
     watched: Iterable[Feature],
     params: CheckParams,
     day: Day,
     run_id: str,
 ) -> pl.DataFrame:
     """Return the findings of one check over a range of days, as rows of `health__findings`."""
+    histories = tables if isinstance(tables, Histories) else Histories(tables)
     rows: list[dict[str, object]] = []
-    for feature, histories in _histories(tables, watched):
+    for feature in watched:
         for one_day in day.days():
-            known = _known(check, histories, one_day)
+            known = histories.known(check, feature.id, one_day)
             rows += [
                 _row(finding)
                 | {
@@ -141,7 +198,7 @@ def judge(
 
 def figures(
     check: Check,
-    tables: Mapping[str, pl.DataFrame],
+    tables: Mapping[str, pl.DataFrame] | Histories,
     watched: Iterable[Feature],
     params: CheckParams,
     day: date,
@@ -151,9 +208,12 @@ def figures(
 
     `draw` makes the picture; features of which a check has nothing to show have no row.
     """
+    if check.figure is None:
+        return pl.DataFrame(schema=FIGURE_SCHEMA)
+    histories = tables if isinstance(tables, Histories) else Histories(tables)
     rows: list[dict[str, object]] = []
-    for feature, histories in _histories(tables, watched):
-        figure = check.draw(feature, day, _known(check, histories, day), params)
+    for feature in watched:
+        figure = check.draw(feature, day, histories.known(check, feature.id, day), params)
         if figure is not None:
             rows.append(
                 {
@@ -168,28 +228,6 @@ def figures(
                 }
             )
     return pl.DataFrame(rows, schema=FIGURE_SCHEMA, orient="row")
-
-
-def _histories(
-    tables: Mapping[str, pl.DataFrame], watched: Iterable[Feature]
-) -> Iterator[tuple[Feature, dict[str, History]]]:
-    """Yield each feature with its rows of each table."""
-    by_feature = {name: _by_feature(rows) for name, rows in tables.items()}
-    for feature in watched:
-        yield (
-            feature,
-            {
-                name: History(
-                    parts.get(feature.id, tables[name].clear()) if parts else tables[name]
-                )
-                for name, parts in by_feature.items()
-            },
-        )
-
-
-def _known(check: Check, histories: Mapping[str, History], day: date) -> dict[str, pl.DataFrame]:
-    """Return what a judgement of a day may know."""
-    return {name: rows.until(day, check.history_days) for name, rows in histories.items()}
 
 
 def _row(finding: Finding) -> dict[str, object]:

@@ -15,7 +15,7 @@ from polars.testing import assert_frame_equal
 from llmops_health import sqlfiles, steps
 from llmops_health.contract import TABLES
 from llmops_health.ingest.enter import DUPLICATE_COLUMNS, landed_columns
-from llmops_health.storage.warehouse import memory
+from llmops_health.storage.engines import memory
 
 CASES = sorted((Path(__file__).parent / "sql").glob("*/*/expect.csv"))
 FILES = {sql.table: sql for sql in sqlfiles.load()}

@@ -24,7 +24,8 @@ from llmops_health.ingest.files import Found, State, sha256_of
 from llmops_health.ingest.quarantine import Reject
 from llmops_health.ingest.translate import Translated, is_document, translate
 from llmops_health.storage import staging
-from llmops_health.storage.warehouse import Warehouse, memory
+from llmops_health.storage.engines import memory
+from llmops_health.storage.warehouse import Warehouse
 
 UNREADABLE = (
     duckdb.InvalidInputException,

@@ -20,7 +20,8 @@ from llmops_health.ingest import batch, land, quarantine, readers, statement
 from llmops_health.ingest.expressions import ExpressionError
 from llmops_health.ingest.files import Found, State
 from llmops_health.ingest.translate import is_document, translate
-from llmops_health.storage.warehouse import Warehouse, memory
+from llmops_health.storage.engines import memory
+from llmops_health.storage.warehouse import Warehouse
 
 _REASONS = 5
 _FEATURES = 10

@@ -18,8 +18,9 @@ from llmops_health.ingest.files import Found, State
 from llmops_health.ingest.quarantine import REJECT_COLUMNS, Reject
 from llmops_health.ingest.statement import ROW_KEY
 from llmops_health.storage import contents
+from llmops_health.storage.engines import memory
 from llmops_health.storage.staging import Staged
-from llmops_health.storage.warehouse import Warehouse, insert_rows, memory
+from llmops_health.storage.warehouse import Warehouse, insert_rows
 
 FILE_COLUMNS = {
     "file_id": "bigint",

@@ -4,23 +4,22 @@ Imported by a step that runs, never by the code location.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import dagster as dg
 import polars as pl
 from dagster import AssetExecutionContext
 
-from llmops_health import health, judge, progress
-from llmops_health.config import Feature
-from llmops_health.figures import Figure
+from llmops_health import health, judge
+from llmops_health.answers import Answer, answers
 from llmops_health.findings import Status
 from llmops_health.health import Check
 from llmops_health.judge import FIGURE_COLUMNS, FINDING_COLUMNS
 from llmops_health.orchestration.checks import HEALTHY
 from llmops_health.orchestration.resources import Project
-from llmops_health.report import plots
 from llmops_health.storage.day import Day
 
 # Numbers of more features than these would make an event larger than its page can show.
@@ -29,6 +28,7 @@ SHOWN_FEATURES = 25
 PICTURE_BYTES = 45_000
 
 
+Row = Mapping[str, Any]
 Outcome = dg.MaterializeResult | dg.AssetCheckEvaluation
 
 
@@ -42,74 +42,46 @@ def judged(
     """
     by_key = {check.key: check for check in health.discover()}
     watched = judge.features(project.config, project.warehouse)
-    answers = [
-        _answer(project, by_key[key], watched, day, context.run.run_id) for key in sorted(keys)
-    ]
-    _store(project, answers, day)
-    for answer in answers:
+    checks = [by_key[key] for key in sorted(keys)]
+    params = [project.params_of(check) for check in checks]
+    found = answers(checks, project.warehouse, watched, params, day, context.run.run_id)
+    _store(project, checks, found, day)
+    for answer in found:
         by_day = _by_day(answer.findings)
+        shown = pictures(answer.pictures, by_day.get(day.last, ()))
         for one_day in day.days():
             context.add_asset_metadata(
-                numbers(by_day.get(one_day, answer.findings.clear()))
-                | (answer.shown if one_day == day.last else {}),
-                asset_key=answer.check.key,
+                numbers(by_day.get(one_day, ())) | (shown if one_day == day.last else {}),
+                asset_key=answer.key,
                 partition_key=one_day.isoformat(),
             )
-        yield dg.MaterializeResult(asset_key=answer.check.key)
-        yield from _evaluations(answer.check.key, by_day, day.days(), answer.shown)
+        yield dg.MaterializeResult(asset_key=answer.key)
+        yield from _evaluations(answer.key, by_day, day.days(), shown)
 
 
-@dataclass(frozen=True)
-class _Answer:
-    """What one check said about a range of days, and what it has to show of the last."""
-
-    check: Check
-    findings: pl.DataFrame
-    figures: pl.DataFrame
-    shown: dict[str, dg.MetadataValue]
-
-
-def _answer(
-    project: Project, check: Check, watched: Sequence[Feature], day: Day, run_id: str
-) -> _Answer:
-    progress.report(0.7, f"judging {check.mode}.{check.name}")
-    loaded = judge.load(check, project.warehouse, day)
-    params = project.params_of(check)
-    findings = judge.judge(check, loaded, watched, params, day, run_id)
-    uris: list[str] = []
-
-    def draw(figure: Figure) -> str:
-        uris.append(plots.data_uri(figure))
-        return plots.svg(figure)
-
-    figures = judge.figures(check, loaded, watched, params, day.last, draw)
-    titled = zip(figures["title"], uris, strict=True)
-    drawn = dict(zip(figures["feature_id"], titled, strict=True))
-    shown = pictures(drawn, findings.filter(pl.col("day") == day.last))
-    return _Answer(check, findings, figures, shown)
-
-
-def _store(project: Project, answers: Sequence[_Answer], day: Day) -> None:
+def _store(project: Project, checks: Sequence[Check], found: Sequence[Answer], day: Day) -> None:
     """Put findings and figures in place of those of the same checks and days."""
-    if not answers:
+    if not found:
         return
-    only = {
-        "mode": [answers[0].check.mode],
-        "check_name": [answer.check.name for answer in answers],
-    }
+    only = {"mode": [checks[0].mode], "check_name": [check.name for check in checks]}
+    last = Day(day.last, day.last)
     for table, columns, span, rows in (
-        ("health__findings", FINDING_COLUMNS, day, [one.findings for one in answers]),
-        ("health__figures", FIGURE_COLUMNS, Day(day.last, day.last), [a.figures for a in answers]),
+        ("health__findings", FINDING_COLUMNS, day, [one.findings for one in found]),
+        ("health__figures", FIGURE_COLUMNS, last, [one.figures for one in found]),
     ):
         project.warehouse.replace_frame(table, columns, pl.concat(rows), span, **only)
 
 
-def _by_day(findings: pl.DataFrame) -> dict[object, pl.DataFrame]:
-    return {key[0]: rows for key, rows in findings.partition_by("day", as_dict=True).items()}
+def _by_day(findings: pl.DataFrame) -> dict[date, list[Row]]:
+    """Return findings as rows by day: a frame each would take longer than what is made of them."""
+    by_day: dict[date, list[Row]] = {}
+    for row in findings.iter_rows(named=True):
+        by_day.setdefault(row["day"], []).append(row)
+    return by_day
 
 
 def pictures(
-    drawn: Mapping[str, tuple[str, str]], findings: pl.DataFrame
+    drawn: Mapping[str, tuple[str, str]], findings: Sequence[Row]
 ) -> dict[str, dg.MetadataValue]:
     """Return the pictures of features as metadata, alarmed ones first, as many as an event holds.
 
@@ -121,7 +93,7 @@ def pictures(
         The findings of the pictures' day.
     """
     worst = {Status.FAIL.value: 0, Status.WARN.value: 1}
-    status = dict(findings.filter(pl.col("segment") == "").select("feature_id", "status").rows())
+    status = {row["feature_id"]: row["status"] for row in findings if not row["segment"]}
     shown: dict[str, dg.MetadataValue] = {}
     left = PICTURE_BYTES
     for feature_id in sorted(drawn, key=lambda one: (worst.get(status.get(one, ""), 2), one)):
@@ -134,14 +106,14 @@ def pictures(
     return shown
 
 
-def numbers(findings: pl.DataFrame) -> dict[str, float | int]:
+def numbers(findings: Sequence[Row]) -> dict[str, float | int]:
     """Return one day's numbers, which Dagster draws over the days."""
-    counts = dict(findings["status"].value_counts().iter_rows())
+    counts = Counter(row["status"] for row in findings)
     shown: dict[str, float | int] = {
-        f"n_{status.value.lower()}": counts.get(status.value, 0) for status in Status
+        f"n_{status.value.lower()}": counts[status.value] for status in Status
     }
-    whole = findings.filter((pl.col("segment") == "") & pl.col("value").is_not_null())
-    for row in whole.head(SHOWN_FEATURES).iter_rows(named=True):
+    whole = [row for row in findings if not row["segment"] and row["value"] is not None]
+    for row in whole[:SHOWN_FEATURES]:
         for name in ("value", "lo", "hi", "threshold", "n"):
             if row[name] is not None:
                 shown[f"{row['feature_id']} {name}"] = row[name]
@@ -150,13 +122,13 @@ def numbers(findings: pl.DataFrame) -> dict[str, float | int]:
 
 def _evaluations(
     key: str,
-    by_day: dict[object, pl.DataFrame],
+    by_day: Mapping[date, Sequence[Row]],
     all_days: Sequence[date],
     shown: Mapping[str, dg.MetadataValue],
 ) -> Iterator[dg.AssetCheckEvaluation]:
     """Yield a check's outcome per day: over a range Dagster itself would leave the day out."""
     for one_day in all_days:
-        passed, severity, description, metadata = outcome(by_day.get(one_day))
+        passed, severity, description, metadata = outcome(by_day.get(one_day, ()))
         yield dg.AssetCheckEvaluation(
             asset_key=dg.AssetKey(key),
             check_name=HEALTHY,
@@ -165,41 +137,37 @@ def _evaluations(
             description=description,
             metadata={
                 **{name: dg.MetadataValue.text(said) for name, said in metadata.items()},
-                **_values(by_day.get(one_day)),
+                **_values(by_day.get(one_day, ())),
                 **(shown if one_day == all_days[-1] else {}),
             },
             partition=one_day.isoformat(),
         )
 
 
-def _values(findings: pl.DataFrame | None) -> dict[str, float | int]:
+def _values(findings: Sequence[Row]) -> dict[str, float | int]:
     """Return one day's values and limits, which Dagster draws on the check's own page."""
-    if findings is None:
-        return {}
     shown = numbers(findings)
     return {name: x for name, x in shown.items() if name.endswith((" value", " threshold"))}
 
 
-def outcome(
-    findings: pl.DataFrame | None,
-) -> tuple[bool, dg.AssetCheckSeverity, str, dict[str, str]]:
+def outcome(findings: Sequence[Row]) -> tuple[bool, dg.AssetCheckSeverity, str, dict[str, str]]:
     """Return passed, severity, description and one message per feature of one day's findings."""
-    if findings is None or findings.is_empty():
+    if not findings:
         return False, dg.AssetCheckSeverity.WARN, "No feature to judge.", {}
-    findings = findings.sort(pl.col("segment") != "", maintain_order=True)
-    failed = findings.filter(pl.col("status") == Status.FAIL.value)
-    warned = findings.filter(pl.col("status") == Status.WARN.value)
-    passed = findings.filter(pl.col("status") == Status.PASS.value)
-    alarms = pl.concat([failed, warned])
+    ordered = sorted(findings, key=lambda row: row["segment"] != "")
+    failed = [row for row in ordered if row["status"] == Status.FAIL.value]
+    warned = [row for row in ordered if row["status"] == Status.WARN.value]
+    n_passed = sum(row["status"] == Status.PASS.value for row in ordered)
+    alarms = [*failed, *warned]
     messages = {
         f"{row['feature_id']} {row['segment']}".strip(): row["message"]
-        for row in alarms.head(SHOWN_FEATURES).iter_rows(named=True)
+        for row in alarms[:SHOWN_FEATURES]
     }
-    if not alarms.is_empty():
-        severity = dg.AssetCheckSeverity.WARN if failed.is_empty() else dg.AssetCheckSeverity.ERROR
+    if alarms:
+        severity = dg.AssetCheckSeverity.ERROR if failed else dg.AssetCheckSeverity.WARN
         return False, severity, f"{len(failed)} FAIL, {len(warned)} WARN.", messages
-    if passed.is_empty():
-        not_applicable = (findings["status"] == Status.NOT_APPLICABLE.value).all()
+    if not n_passed:
+        not_applicable = all(row["status"] == Status.NOT_APPLICABLE.value for row in ordered)
         said = "Applies to no feature." if not_applicable else "No evidence: too little data."
-        return bool(not_applicable), dg.AssetCheckSeverity.WARN, said, {}
-    return True, dg.AssetCheckSeverity.WARN, f"{len(passed)} PASS.", {}
+        return not_applicable, dg.AssetCheckSeverity.WARN, said, {}
+    return True, dg.AssetCheckSeverity.WARN, f"{n_passed} PASS.", {}

@@ -15,7 +15,8 @@ from llmops_health.config import Config
 from llmops_health.contract import BY_NAME, TABLES, Kind, Table
 from llmops_health.ingest import land, persons
 from llmops_health.storage import contents, retention
-from llmops_health.storage.warehouse import Warehouse, memory
+from llmops_health.storage.engines import memory
+from llmops_health.storage.warehouse import Warehouse
 
 
 def erase_person(config: Config, user_id: str) -> dict[str, int]:

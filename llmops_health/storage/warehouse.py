@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from llmops_health.storage.day import Day
+from llmops_health.storage.engines import SETTINGS, lent, memory
 from llmops_health.storage.locks import EXCLUSIVE, SHARED, locked, locked_in_turn
-from llmops_health.text.behaviour import macros_sql
 
 if TYPE_CHECKING:  # DuckDB imports it where a frame is asked for; `status` asks for none
     import polars as pl
@@ -30,12 +30,6 @@ LOCK_TIMEOUT_SECONDS = 300.0
 # Lock, and first word of the files, of replacements that are on their way.
 _SWAPS = "swaps"
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*")
-_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
-    # Older DuckDB clients (1.4 on) can open the files.
-    "storage_compatibility_version": "v1.4.0",
-    "autoinstall_known_extensions": "false",
-    "preserve_insertion_order": "false",
-}
 
 
 class Warehouse:
@@ -85,30 +79,20 @@ class Warehouse:
     def write(self, name: str = "working") -> Iterator[duckdb.DuckDBPyConnection]:
         """Open a working database alone, in one transaction that an error rolls back."""
         with self._lock(EXCLUSIVE):
-            connection = _connect(self.work / f"{name}.duckdb")
-            try:
-                self._bound(connection)
+            with self._attached({name: self.work / f"{name}.duckdb"}) as connection:
+                connection.execute(f"use {name}")
                 connection.execute("begin transaction")
                 yield connection
                 connection.execute("commit")
-            finally:
-                connection.close()
 
     @contextmanager
     def read(self, *, with_macros: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open both working databases for reading; their tables are named without a prefix."""
         with self._lock(SHARED):
-            connection = memory(with_macros=with_macros)
-            try:
-                self._bound(connection)
-                for name in ("working", "landed"):
-                    connection.execute(
-                        f"attach '{_quoted(self.work / f'{name}.duckdb')}' as {name} (read_only)"
-                    )
+            paths = {name: self.work / f"{name}.duckdb" for name in ("working", "landed")}
+            with self._attached(paths, "read_only", with_macros=with_macros) as connection:
                 connection.execute("set search_path = 'memory.main,working.main,landed.main'")
                 yield connection
-            finally:
-                connection.close()
 
     def frame(self, query: str, params: Mapping[str, Any] | None = None) -> pl.DataFrame:
         """Return the rows of a query over the working databases."""
@@ -283,11 +267,21 @@ class Warehouse:
         for leftover in self.staging.glob(f"{_SWAPS}-*"):
             leftover.unlink(missing_ok=True)
 
-    def _bound(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Hold a connection to the memory it may take; what is more goes to files of ours."""
-        connection.execute(f"set temp_directory = '{_quoted(self.work / 'spilled')}'")
-        if self.memory_limit is not None:
-            connection.execute(f"set memory_limit = '{_quoted(self.memory_limit)}'")
+    @contextmanager
+    def _attached(
+        self, paths: Mapping[str, Path], option: str = "read_write", *, with_macros: bool = False
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open files by name, in an engine of this process that nobody else uses meanwhile."""
+        with lent(self.work / "spilled", self.memory_limit, with_macros=with_macros) as engine:
+            for name, path in paths.items():
+                engine.execute(f"attach '{_quoted(path)}' as {name} ({option})")
+            connection = engine.cursor()
+            try:
+                yield connection
+            finally:
+                connection.close()
+            for name in paths:
+                engine.execute(f"detach {name}")
 
     @contextmanager
     def _lock(
@@ -298,15 +292,6 @@ class Warehouse:
         lock = locked_in_turn if name == "database" else locked
         with lock(self.work / f"{name}.lock", kind, seconds):
             yield
-
-
-def memory(*, with_macros: bool = True) -> duckdb.DuckDBPyConnection:
-    """Open a database in memory, with our macros, for reading files and working databases."""
-    connection = duckdb.connect(config=_SETTINGS)
-    connection.execute("set timezone = 'UTC'")
-    if with_macros:
-        connection.execute(";".join(macros_sql()))
-    return connection
 
 
 def open_published(path: Path, readable_folder: Path | None = None) -> duckdb.DuckDBPyConnection:
@@ -374,7 +359,7 @@ def insert_rows(
 
 
 def _connect(path: Path) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(path, config=_SETTINGS)
+    connection = duckdb.connect(path, config=SETTINGS)
     connection.execute("set timezone = 'UTC'")
     return connection
 

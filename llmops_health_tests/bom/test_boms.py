@@ -19,7 +19,8 @@ from llmops_health.cli import app
 from llmops_health.config import Config
 from llmops_health.ledger.checkpoints import make_key
 from llmops_health.steps import all_tables
-from llmops_health.storage.warehouse import ensure_table, insert_rows, memory
+from llmops_health.storage.engines import memory
+from llmops_health.storage.warehouse import ensure_table, insert_rows
 from llmops_health_tests.bom import world
 from llmops_health_tests.bom.world import DAY, FULL
 

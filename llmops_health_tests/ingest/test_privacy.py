@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from llmops_health.ingest import persons
-from llmops_health.storage.warehouse import memory
+from llmops_health.storage.engines import memory
 from llmops_health_tests.ingest.project import Project, call
 
 SECRET = "the quick brown zebra"  # noqa: S105

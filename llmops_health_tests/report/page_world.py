@@ -16,7 +16,8 @@ from llmops_health.judge import FINDING_COLUMNS, FINDING_SCHEMA
 from llmops_health.report.page_document import document
 from llmops_health.report.page_reading import read
 from llmops_health.report.verdicts import VERDICT_COLUMNS, verdicts
-from llmops_health.storage.warehouse import ensure_table, insert_rows, memory
+from llmops_health.storage.engines import memory
+from llmops_health.storage.warehouse import ensure_table, insert_rows
 
 DAY = date(2026, 10, 31)
 CARD_COLUMNS = {

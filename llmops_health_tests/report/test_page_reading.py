@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from llmops_health.report.page_reading import read
-from llmops_health.storage.warehouse import memory
+from llmops_health.storage.engines import memory
 from llmops_health_tests.report.page_world import (
     CARD_COLUMNS,
     DAY,

@@ -12,7 +12,8 @@ import pytest
 from llmops_health.contract import BY_NAME, Table
 from llmops_health.ingest.land import prepare
 from llmops_health.storage import contents, staging
-from llmops_health.storage.warehouse import Warehouse, memory
+from llmops_health.storage.engines import memory
+from llmops_health.storage.warehouse import Warehouse
 
 
 @dataclass(frozen=True)

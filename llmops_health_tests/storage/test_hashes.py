@@ -10,7 +10,7 @@ import pytest
 
 from llmops_health.contract import BY_NAME, derived_columns
 from llmops_health.storage import hashes
-from llmops_health.storage.warehouse import memory
+from llmops_health.storage.engines import memory
 
 TEXTS = ["", "a", "ünïcode \N{FAMILY}", "nul \x00 in it", "x" * 5000, None, "tail"]
 

@@ -7,7 +7,7 @@ from datetime import date
 import polars as pl
 
 from llmops_health import sqlfiles
-from llmops_health.storage.warehouse import memory
+from llmops_health.storage.engines import memory
 
 FIRST, SECOND = date(2026, 1, 1), date(2026, 1, 2)
 CALLS = """

@@ -13,7 +13,7 @@ from llmops_health import sqlfiles, steps
 from llmops_health.config import Feature
 from llmops_health.findings import Finding, Status
 from llmops_health.health.coevolution import outgrown_launch_eval, user_adaptation, user_mix_shift
-from llmops_health.storage.warehouse import memory
+from llmops_health.storage.engines import memory
 from llmops_health_tests.health.coevolution.simulate import known_on
 
 FOLDER = "LLMOPS_HEALTH_REAL_DATA"

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from llmops_health import sqlfiles, steps
-from llmops_health.storage.warehouse import memory
+from llmops_health.storage.engines import memory
 from llmops_health.text.matching import match
 from llmops_health_tests.health.eval_prod_gap.simulate import LAST
 

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from llmops_health import sqlfiles, steps
-from llmops_health.storage.warehouse import memory
+from llmops_health.storage.engines import memory
 
 DATA_VARIABLE = "LLMOPS_HEALTH_REAL_DATA"
 EXAMS = Path(os.environ.get(DATA_VARIABLE, "")) / "jhu_temperature" / "share_slim.csv"

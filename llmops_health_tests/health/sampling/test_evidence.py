@@ -19,7 +19,7 @@ from llmops_health.health.sampling import (
     unstable_answers,
     unversioned_change,
 )
-from llmops_health.storage.warehouse import memory
+from llmops_health.storage.engines import memory
 from llmops_health_tests.health.sampling.simulate import (
     LAST,
     NO_RESULTS,

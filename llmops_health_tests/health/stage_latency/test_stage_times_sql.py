@@ -11,7 +11,7 @@ import pytest
 
 from llmops_health import sqlfiles
 from llmops_health.kernels.span_tree import SpanTrees, critical_times, exclusive_times, span_trees
-from llmops_health.storage.warehouse import memory
+from llmops_health.storage.engines import memory
 
 FILES = {file.table: file for file in sqlfiles.load()}
 DAY = date(2026, 3, 2)

@@ -1,0 +1,147 @@
+"""What the checks of a mode answer: in this process, or where that pays, in several.
+
+Features are judged apart, so they are dealt out; nothing here says how one is judged. Judging is
+many small steps of Python, which threads would do one after the other.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from llmops_health import judge, progress
+from llmops_health.config import Feature
+from llmops_health.figures import Figure
+from llmops_health.findings import CheckParams
+from llmops_health.health import Check, discover
+from llmops_health.report.plots import data_uri, svg
+from llmops_health.storage.day import Day
+from llmops_health.storage.warehouse import Warehouse
+
+# Each holds 200 MB of libraries.
+MAX_PROCESSES = 4
+# Features times days below which starting a process takes longer than it saves.
+_FEWEST = 30
+_THREADS = "POLARS_MAX_THREADS"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one check said about a range of days, and what it has to show of the last."""
+
+    key: str
+    findings: pl.DataFrame
+    figures: pl.DataFrame
+    pictures: Mapping[str, tuple[str, str]]
+    """Title and data URI by feature."""
+
+
+def answers(
+    checks: Sequence[Check],
+    warehouse: Warehouse,
+    watched: Sequence[Feature],
+    params: Sequence[CheckParams],
+    day: Day,
+    run_id: str,
+    n_processes: int | None = None,
+) -> list[Answer]:
+    """Return what checks of one mode answer, each judged with the parameters at its place.
+
+    Parameters
+    ----------
+    n_processes
+        None: as many as Polars may have threads, up to `MAX_PROCESSES`, where there is work for
+        them.
+    """
+    if n_processes is None:
+        n_processes = _n_processes(len(watched), len(day.days()))
+    keys = [check.key for check in checks]
+    if n_processes == 1:
+        return _answers(checks, warehouse, watched, params, day, run_id)
+    from joblib import Parallel, delayed  # noqa: PLC0415 - only where it pays
+
+    shares = [watched[at::n_processes] for at in range(n_processes)]
+    with _one_thread_each():
+        found = Parallel(n_jobs=n_processes, batch_size=1)(
+            delayed(_answers_elsewhere)(
+                warehouse.path, warehouse.memory_limit, keys, share, params, day, run_id
+            )
+            for share in shares
+        )
+    return [_together(parts) for parts in zip(*found, strict=True)]
+
+
+def _n_processes(n_features: int, n_days: int) -> int:
+    if n_features * n_days < _FEWEST:
+        return 1
+    return min(n_features, pl.thread_pool_size(), MAX_PROCESSES)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Let processes that start meanwhile have one thread of Polars each."""
+    before = os.environ.get(_THREADS)
+    os.environ[_THREADS] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_THREADS]
+        else:
+            os.environ[_THREADS] = before
+
+
+def _answers_elsewhere(
+    path: Path,
+    memory_limit: str | None,
+    keys: Sequence[str],
+    watched: Sequence[Feature],
+    params: Sequence[CheckParams],
+    day: Day,
+    run_id: str,
+) -> list[Answer]:
+    warehouse = Warehouse(path, memory_limit=memory_limit)
+    by_key = {check.key: check for check in discover()}
+    checks = [by_key[key] for key in keys]
+    return _answers(checks, warehouse, watched, params, day, run_id)
+
+
+def _answers(
+    checks: Sequence[Check],
+    warehouse: Warehouse,
+    watched: Sequence[Feature],
+    params: Sequence[CheckParams],
+    day: Day,
+    run_id: str,
+) -> list[Answer]:
+    feature_ids = [feature.id for feature in watched]
+    histories = judge.Histories(judge.load_all(checks, warehouse, day, feature_ids))
+    found: list[Answer] = []
+    for check, own in zip(checks, params, strict=True):
+        progress.report(0.7, f"judging {check.mode}.{check.name}")
+        findings = judge.judge(check, histories, watched, own, day, run_id)
+        uris: list[str] = []
+
+        def draw(figure: Figure, uris: list[str] = uris) -> str:
+            uris.append(data_uri(figure))
+            return svg(figure)
+
+        figures = judge.figures(check, histories, watched, own, day.last, draw)
+        titled = zip(figures["title"], uris, strict=True)
+        pictures = dict(zip(figures["feature_id"], titled, strict=True))
+        found.append(Answer(check.key, findings, figures, pictures))
+    return found
+
+
+def _together(parts: Sequence[Answer]) -> Answer:
+    return Answer(
+        key=parts[0].key,
+        findings=pl.concat([part.findings for part in parts]),
+        figures=pl.concat([part.figures for part in parts]),
+        pictures={name: shown for part in parts for name, shown in part.pictures.items()},
+    )
