@@ -60,7 +60,7 @@ def measure(size: Size) -> list[Row]:
                 f"core to verdicts of a day with {days - 1} before it",
                 "s",
                 _to_verdicts(runs[days]),
-                cpu_s=middle.found["own_cpu_s"],
+                cpu_s=middle.whole_cpu_s,
                 wall_s=_to_verdicts(runs[days]),
                 peak_mb=middle.peak_mb,
             )

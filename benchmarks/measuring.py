@@ -61,13 +61,15 @@ class Measure:
     """Seconds and peak memory of one piece of work in a process of its own.
 
     `whole_s` is from the start of the process to its end. `cpu_s` is user and system time of all
-    threads. `peak_mb` is that of the process, what it imported and prepared included.
+    threads; `whole_cpu_s` that of all the process did, and of those it started. `peak_mb` is theirs
+    too, what they imported and prepared included.
     """
 
     wall_s: float
     cpu_s: float
     peak_mb: float
     whole_s: float = 0.0
+    whole_cpu_s: float = 0.0
     found: Mapping[str, Any] = field(default_factory=dict)
 
     def as_row(self, goal: str, note: str = "") -> Row:
@@ -104,7 +106,7 @@ def fresh(function: str, *, python: str = sys.executable, **given: Any) -> Measu
     RuntimeError
         If the process fails; the message is the end of what it said.
     """
-    start = time.perf_counter()
+    start, before = time.perf_counter(), _cpu_of_children()
     said = subprocess.run(
         [python, "-m", "benchmarks.measuring", function, json.dumps(given)],
         capture_output=True,
@@ -113,16 +115,16 @@ def fresh(function: str, *, python: str = sys.executable, **given: Any) -> Measu
         cwd=ROOT,
         env=_environment(),
     )
-    whole = time.perf_counter() - start
+    whole, cpu = time.perf_counter() - start, _cpu_of_children() - before
     if said.returncode:
         raise RuntimeError(f"{function} failed: {said.stderr[-3000:] or said.stdout[-3000:]}")
-    return Measure(**{**json.loads(said.stdout.splitlines()[-1]), "whole_s": whole})
+    told = json.loads(said.stdout.splitlines()[-1])
+    return Measure(**{**told, "whole_s": whole, "whole_cpu_s": cpu})
 
 
 def command(words: Sequence[str], *, environment: Mapping[str, str] | None = None) -> Measure:
     """Measure a command from its start to its end; any exit code but that of a crash is right."""
-    start = time.perf_counter()
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start, before = time.perf_counter(), _cpu_of_children()
     said = subprocess.run(
         [*words],
         capture_output=True,
@@ -131,11 +133,15 @@ def command(words: Sequence[str], *, environment: Mapping[str, str] | None = Non
         env=_environment() | dict(environment or {}),
     )
     wall = time.perf_counter() - start
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if said.returncode not in {0, 1} or b"Traceback" in said.stderr:
         raise RuntimeError(f"{' '.join(words)} failed: {said.stderr.decode()[-3000:]}")
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Measure(wall, cpu, 0.0, wall)
+    cpu = _cpu_of_children() - before
+    return Measure(wall, cpu, 0.0, wall, cpu)
+
+
+def _cpu_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def median(measures: Sequence[Measure]) -> Measure:
@@ -159,13 +165,16 @@ def _environment() -> dict[str, str]:
 
 
 def peak_mb() -> float:
-    """Return the most memory this process ever held, in MB.
+    """Return the most memory this process ever held, in MB, and each of those it has started.
 
     Not `ru_maxrss` where it can be helped: that of a child begins with its parent's.
     """
-    status = Path("/proc/self/status")
-    if status.exists() and (found := re.search(r"VmHWM:\s+(\d+) kB", status.read_text("utf-8"))):
-        return int(found.group(1)) / 1024
+    statuses = [Path("/proc/self/status")]
+    for listed in Path("/proc/self/task").glob("*/children"):
+        statuses += [Path(f"/proc/{pid}/status") for pid in listed.read_text("utf-8").split()]
+    peaks = [re.search(r"VmHWM:\s+(\d+) kB", one.read_text("utf-8")) for one in statuses]
+    if any(peaks):
+        return sum(int(found.group(1)) for found in peaks if found) / 1024
     per_mb = 1024**2 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / per_mb
 

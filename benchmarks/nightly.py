@@ -48,7 +48,7 @@ def measure(size: Size) -> list[Row]:
                 MAX_SECONDS if is_goal else None,
                 note=f"median of {len(runs)}",
                 wall_s=middle.whole_s,
-                cpu_s=middle.cpu_s,
+                cpu_s=middle.whole_cpu_s,
                 peak_mb=middle.peak_mb,
             ),
             Row(
