@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 from polars.testing import assert_frame_equal
 
-from llmops_health import health, sqlfiles
+from llmops_health import config, health, running, sqlfiles
 from llmops_health.contract import TABLES
 from llmops_health.definitions import build
 from llmops_health.demo import write_world
@@ -21,6 +21,7 @@ from llmops_health.orchestration.checks import HEALTHY
 from llmops_health.orchestration.partitions import range_tags
 from llmops_health.orchestration.resources import Project
 from llmops_health.storage.day import Day
+from llmops_health.storage.warehouse import Warehouse
 from llmops_health.text import vectors
 
 LAST = date(2026, 10, 31)
@@ -34,9 +35,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as opened:
-        yield opened
+def instance(world: Path) -> Iterator[dg.DagsterInstance]:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("DAGSTER_HOME", raising=False)
+        with running.instance(Warehouse(config.load(world).storage.path)) as opened:
+            yield opened
 
 
 @pytest.fixture(scope="module")

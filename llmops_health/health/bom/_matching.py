@@ -6,15 +6,16 @@ a list ever named counts: what it says of a part now is `_parts.in_force`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date
 from functools import lru_cache
 from typing import Final
 
 import polars as pl
 
 from llmops_health.health.bom._names import Fit, model_fit, prompt_fit, serves, tool_fit
+from llmops_health.health.bom._parts import Row, rows_of
 
 MODELS: Final = frozenset({"model", "hosted_model", "checkpoint", "adapter", "embedding_model"})
 SHOWN: Final = MODELS | {"prompt", "tool", "mcp_server"}
@@ -24,6 +25,7 @@ NOT_LISTED: Final = "not listed"
 OTHER_VERSION: Final = "other version"
 _WHY: Final = {Fit.NONE: NOT_LISTED, Fit.OTHER_VERSION: OTHER_VERSION, Fit.SAME: None}
 _KEY: Final = ("kind", "name", "version")
+_FIELDS: Final = ("component_id", "kind", "name", "version", "feature_id", "purl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +50,17 @@ def listed(parts: pl.DataFrame, feature_id: str, day: date | None = None) -> lis
     day
         Lists made later are not known; None: the rows given are.
     """
-    of = "of_feature" if "of_feature" in parts.columns else "feature_id"
-    is_its = pl.col(of).is_null() | (pl.col(of) == feature_id)
-    is_its &= pl.col("kind").is_in(SHOWN)
-    if day is not None and "listed_on" in parts.columns:
-        end = datetime.combine(day + timedelta(days=1), time())
-        is_its &= pl.col("listed_on").is_null() | (pl.col("listed_on") < end)
-    fields = ["component_id", "kind", "name", "version", of]
-    fields += [name for name in ("purl",) if name in parts.columns]
-    rows = parts.lazy().filter(is_its).select(fields).collect()
-    return list(dict.fromkeys(Listed(*row) for row in rows.iter_rows()))
+    return named(rows_of(feature_id, parts, day))
+
+
+def named(rows: Iterable[Row]) -> list[Listed]:
+    """Return what lists say of the parts that traffic can name, each once."""
+    return list(dict.fromkeys(as_listed(row) for row in rows if row["kind"] in SHOWN))
+
+
+def as_listed(row: Row) -> Listed:
+    """Return what a row of a list says that names are held against."""
+    return Listed(*(row[field] for field in _FIELDS))
 
 
 def graded(observed: pl.DataFrame, parts: pl.DataFrame, feature_id: str) -> pl.DataFrame:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 
 from llmops_health.config import Feature
-from llmops_health.health.bom import _parts
-from llmops_health.health.bom._matching import Listed, shown_by
-from llmops_health.health.bom._matching import listed as listed_names
+from llmops_health.health.bom._matching import Listed, named, shown_by
+from llmops_health.health.bom._parts import Row, rows_of, used_of
 
 SEEN_DAYS: Final = 28
 """A part counts as observed when production traffic showed it within as many days."""
@@ -21,11 +20,11 @@ SEEN_DAYS: Final = 28
 class Known:
     """What a judgement knows of lists and traffic.
 
-    `parts` are the feature's, with `is_observed`; `names` are its own and shared ones that traffic
-    can name; `is_listed` says whether any part but an application is the feature's.
+    `parts` are the feature's rows, with `is_observed`; `names` are its own and shared ones that
+    traffic can name; `is_listed` says whether any part but an application is the feature's.
     """
 
-    parts: pl.DataFrame
+    parts: list[Row]
     names: list[Listed]
     is_listed: bool
 
@@ -46,27 +45,24 @@ def known_parts(
     observed
         Rows of `summary__observed_components` of the feature.
     """
-    of = pl.col("of_feature")
-    is_its = of.is_null() | (of == feature.id)
-    rows = _parts.known(_parts.whole(listed.filter(is_its)), day)
-    names = listed_names(rows, feature.id)
+    rows = rows_of(feature.id, listed, day)
+    names = named(rows)
     seen = {
         (part.component_id, part.version)
         for kind, name, version in _shown(observed, day)
         for part in shown_by(kind, name, version, names)
     }
-    parts = _parts.parts_of(feature.id, rows, edges, {part_id for part_id, _ in seen})
-    pairs = zip(parts["component_id"].to_list(), parts["version"].to_list(), strict=True)
-    is_observed = pl.Series("is_observed", [pair in seen for pair in pairs], pl.Boolean)
-    kinds = set(parts["kind"].to_list())
-    return Known(parts.with_columns(is_observed), names, bool(kinds - {"application"}))
+    parts = used_of(feature.id, rows, edges, {part_id for part_id, _ in seen})
+    for row in parts:
+        row["is_observed"] = (row["component_id"], row["version"]) in seen
+    return Known(parts, names, any(row["kind"] != "application" for row in parts))
 
 
-def _shown(observed: pl.DataFrame, day: date) -> list[tuple[Any, ...]]:
+def _shown(observed: pl.DataFrame, day: date) -> set[tuple[str, str | None, str | None]]:
     """Return kind, name and version of what production traffic showed of late."""
-    at = pl.col("day")
-    says = pl.col("name").is_not_null() | pl.col("version").is_not_null()
-    of_production = pl.col("run_kind").is_in(["prod", "unknown"])
+    at, run_kind = observed["day"], observed["run_kind"]
     recent = (at > day - timedelta(SEEN_DAYS)) & (at <= day)
-    rows = observed.lazy().filter(recent & of_production & says).select("kind", "name", "version")
-    return sorted(set(rows.collect().rows()), key=str)
+    chosen = recent & ((run_kind == "prod") | (run_kind == "unknown"))
+    columns = (observed[name].filter(chosen).to_list() for name in ("kind", "name", "version"))
+    rows = set(zip(*columns, strict=True))
+    return {row for row in rows if row[1] is not None or row[2] is not None}

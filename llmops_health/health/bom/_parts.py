@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from itertools import compress
 from typing import Any, Final
 
 import polars as pl
@@ -48,8 +49,38 @@ def whole(rows: pl.DataFrame) -> pl.DataFrame:
 
 def known(rows: pl.DataFrame, day: date) -> pl.DataFrame:
     """Return the rows of lists that were made by the end of a day."""
-    end = datetime.combine(day + timedelta(days=1), time())
+    end = _end_of(day)
     return rows.filter(pl.col("listed_on").is_null() | (pl.col("listed_on") < end))
+
+
+def rows_of(feature_id: str, listed: pl.DataFrame, day: date | None = None) -> list[Row]:
+    """Return the rows that may be a feature's, its own and those of no feature, see `whole`.
+
+    Parameters
+    ----------
+    listed
+        Rows of `core__components` or `summary__listed_parts`, of all features.
+    day
+        Lists made later are not known; None: the rows given are.
+    """
+    names = dict(zip(listed.columns, listed.columns, strict=True))
+    names["feature_id"] = "of_feature" if "of_feature" in names else "feature_id"
+    of = listed[names["feature_id"]]
+    is_its = of.is_null() | (of == feature_id)
+    not_told = [None] * int(is_its.sum())
+    columns = [
+        listed[names[name]].filter(is_its).to_list() if name in names else not_told
+        for name in _COLUMNS
+    ]
+    rows = [dict(zip(_COLUMNS, row, strict=True)) for row in zip(*columns, strict=True)]
+    if day is None:
+        return rows
+    end = _end_of(day)
+    return [row for row in rows if row["listed_on"] is None or row["listed_on"] < end]
+
+
+def _end_of(day: date) -> datetime:
+    return datetime.combine(day + timedelta(days=1), time())
 
 
 def parts_of(
@@ -77,14 +108,34 @@ def parts_of(
     is_its = pl.col("feature_id").is_null() | (pl.col("feature_id") == feature_id)
     is_rule = pl.col("component_id").str.starts_with(CODEOWNERS_RULE)
     listed = whole(components).filter(is_its & ~is_rule)
-    ids, of = listed["component_id"].to_list(), listed["feature_id"].to_list()
-    own = [part_id for part_id, one in zip(ids, of, strict=True) if one is not None]
+    rows = [*zip(listed["component_id"].to_list(), listed["feature_id"].to_list(), strict=True)]
+    used = _are_used(feature_id, rows, edges, observed_ids)
+    return listed.filter(pl.Series(used, dtype=pl.Boolean))
+
+
+def used_of(
+    feature_id: str, rows: Sequence[Row], edges: pl.DataFrame, observed_ids: Collection[str]
+) -> list[Row]:
+    """Return which of `rows_of` belong to the feature, see `parts_of`."""
+    listed = [row for row in rows if not row["component_id"].startswith(CODEOWNERS_RULE)]
+    whose = [(row["component_id"], row["feature_id"]) for row in listed]
+    used = _are_used(feature_id, whose, edges, observed_ids)
+    return [*compress(listed, used)]
+
+
+def _are_used(
+    feature_id: str,
+    rows: Sequence[tuple[str, str | None]],
+    edges: pl.DataFrame,
+    observed_ids: Collection[str],
+) -> list[bool]:
+    """Return whether each row, its id and whose it is, belongs to the feature."""
+    own = [part_id for part_id, of in rows if of is not None]
     reached = _reached(
         [*own, *observed_ids, feature_id],
         zip(edges["src"].to_list(), edges["dst"].to_list(), strict=True),
     )
-    used = [one is not None or part_id in reached for part_id, one in zip(ids, of, strict=True)]
-    return listed.filter(pl.Series(used, dtype=pl.Boolean))
+    return [of is not None or part_id in reached for part_id, of in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +147,19 @@ class InForce:
 
 
 def in_force(parts: pl.DataFrame, day: date) -> InForce:
-    """Return of each part what its newest list by the end of a day says, sorted.
+    """Return of each part what its newest list by the end of a day says, see `newest_of`."""
+    return newest_of(known(whole(parts), day).to_dicts())
+
+
+def newest_of(listed: Iterable[Row]) -> InForce:
+    """Return of each part what its newest list says, sorted.
 
     A feature's own row goes before a shared one of the same id; of several rows of one version the
     newest counts. An id stands for two things where rows of one time and version have other names,
     kinds or hashes; libraries may, since one version has a hash for each platform.
     """
     by_id: dict[str, list[Row]] = {}
-    for row in known(whole(parts), day).to_dicts():
+    for row in listed:
         by_id.setdefault(row["component_id"], []).append(row)
     rows: list[Row] = []
     twice: list[str] = []

@@ -25,7 +25,7 @@ import polars as pl
 from llmops_health.config import Feature
 from llmops_health.health.bom import _gates
 from llmops_health.health.bom._answers import Answer, answers, looks_at
-from llmops_health.health.bom._parts import in_force, parts_of
+from llmops_health.health.bom._parts import InForce, in_force, parts_of
 from llmops_health.health.bom._rubric import (
     DECLARED,
     MISSING,
@@ -120,7 +120,17 @@ def score(
         Ids that any list names: where given, an edge from one of its parts to another feature's is
         no loose end. Lists of later days belong to them, since edges have no time.
     """
-    found = in_force(parts, day)
+    return score_of(feature, in_force(parts, day), edges, undeclared, known_ids)
+
+
+def score_of(
+    feature: Feature,
+    found: InForce,
+    edges: pl.DataFrame,
+    undeclared: Sequence[str],
+    known_ids: Collection[str],
+) -> Score:
+    """Return the score of what lists in force say of a feature's parts, see `score`."""
     libraries = [row for row in found.rows if row["kind"] == "library"]
     looks = looks_at([row for row in found.rows if row["kind"] != "library"], edges)
     ids = {*known_ids, *(row["component_id"] for row in found.rows)}
@@ -140,10 +150,15 @@ def grade(value: float) -> str:
 
 
 def _scored(answers: Sequence[Answer], gates: tuple[str, ...], n_parts: int) -> Score:
-    clusters = tuple(_cluster(name, answers) for name in WEIGHTS)
-    uncapped = _value(answers)
-    if_known = _value([replace(one, level=max(one.level, DECLARED)) if one.level == UNKNOWN else one
-                       for one in answers])  # fmt: skip
+    by_cluster = _by_cluster(answers)
+    clusters = tuple(_cluster(name, of_it) for name, of_it in by_cluster.items())
+    uncapped = if_known = _value(clusters)
+    n_unknown = sum(one.n for one in answers if one.level == UNKNOWN)
+    if n_unknown:
+        told_all = _by_cluster(
+            replace(one, level=DECLARED) if one.level == UNKNOWN else one for one in answers
+        )
+        if_known = _value([_cluster(name, of_it) for name, of_it in told_all.items()])
     cap = CAP if gates else 100.0
     n_of = {cluster.name: cluster.n_expected for cluster in clusters}
     total = sum(cluster.weight for cluster in clusters if cluster.n_expected)
@@ -168,32 +183,36 @@ def _scored(answers: Sequence[Answer], gates: tuple[str, ...], n_parts: int) -> 
         verified_share=n_verified / n_told if n_told else None,
         rubric_version=RUBRIC_VERSION,
         gains=tuple(gain for gain, _ in lacks),
-        states=tuple(_states(name, answers) for name in WEIGHTS),
+        states=tuple(_states(of_it) for of_it in by_cluster.values()),
         n_missing=sum(one.n for one in answers if one.level == MISSING),
-        n_unknown=sum(one.n for one in answers if one.level == UNKNOWN),
+        n_unknown=n_unknown,
         n_parts=n_parts,
         value_if_known=min(if_known, cap),
         uncapped=uncapped,
     )
 
 
-def _cluster(name: str, answers: Iterable[Answer]) -> Cluster:
-    of_it = [one for one in answers if one.cluster == name]
+def _by_cluster(answers: Iterable[Answer]) -> dict[str, list[Answer]]:
+    found: dict[str, list[Answer]] = {name: [] for name in WEIGHTS}
+    for one in answers:
+        found[one.cluster].append(one)
+    return found
+
+
+def _cluster(name: str, of_it: Sequence[Answer]) -> Cluster:
     n = sum(one.n for one in of_it)
     value = sum(one.n * one.level for one in of_it) / n if n else None
     n_present = sum(one.n for one in of_it if one.level >= DECLARED)
     return Cluster(name, WEIGHTS[name], value, n_present, n)
 
 
-def _states(name: str, answers: Iterable[Answer]) -> States:
+def _states(of_it: Iterable[Answer]) -> States:
     n_of = Counter[float]()
-    for one in answers:
-        if one.cluster == name:
-            n_of[one.level] += one.n
+    for one in of_it:
+        n_of[one.level] += one.n
     return States(*(n_of[level] for level in (VERIFIED, DECLARED, UNKNOWN, MISSING)))
 
 
-def _value(answers: Sequence[Answer]) -> float:
-    clusters = [_cluster(name, answers) for name in WEIGHTS]
+def _value(clusters: Iterable[Cluster]) -> float:
     applying = [(one.weight, one.value) for one in clusters if one.value is not None]
     return 100 * sum(w * value for w, value in applying) / sum(w for w, _ in applying)

@@ -14,7 +14,11 @@ import polars as pl
 
 from llmops_health.findings import literal
 
-_KEY: Final = ("kind", "name", "version")
+_COLUMNS: Final = (
+    *("kind", "name", "version", "seen_in"),
+    *("day", "asked", "n_calls", "n_errors", "n_of"),
+)
+_Seen = tuple[date, str | None, int, int]
 _LONGEST: Final = 80
 
 
@@ -58,31 +62,38 @@ class Window:
 
 def window(observed: pl.DataFrame, day: date, n_days: int) -> Window:
     """Return what production used in the days that end with `day`."""
-    since = pl.col("day") > day - timedelta(days=n_days)
-    recent = observed.filter(since & (pl.col("day") <= day))
-    is_prod = recent["run_kind"] == "prod"
-    rows = recent.filter(is_prod if is_prod.any() else recent["run_kind"] == "unknown")
-    if rows.is_empty():
+    at, run_kind = observed["day"], observed["run_kind"]
+    recent = (at > day - timedelta(days=n_days)) & (at <= day)
+    is_prod = recent & (run_kind == "prod")
+    chosen = is_prod if is_prod.any() else recent & (run_kind == "unknown")
+    if not chosen.any():
         return Window((), 0, {}, None)
-    works = pl.col("n_calls") > pl.col("n_errors")
-    sums = rows.group_by(*_KEY, "seen_in").agg(
-        pl.col("asked").drop_nulls().min(),
-        pl.col("n_calls", "n_errors").sum(),
-        n_days=pl.col("day").filter(works).n_unique(),
-        last_on=pl.col("day").max(),
-    )
+    columns = (observed[name].filter(chosen).to_list() for name in _COLUMNS)
+    by_part: dict[tuple[str, str | None, str | None, str], list[_Seen]] = {}
     # Every row of a day, kind and place has the same n_of.
-    daily = rows.group_by("day", "kind", "seen_in").agg(pl.col("n_of").max())
+    daily: dict[tuple[str, str, date], int] = {}
+    for kind, name, version, place, on, asked, n, n_errors, n_day in zip(*columns, strict=True):
+        by_part.setdefault((kind, name, version, place), []).append((on, asked, n, n_errors))
+        daily[kind, place, on] = max(n_day, daily.get((kind, place, on), 0))
     n_of: dict[tuple[str, str], int] = {}
-    for _, kind, place, n in daily.iter_rows():
+    for (kind, place, _), n in daily.items():
         n_of[kind, place] = n_of.get((kind, place), 0) + n
     n_named = dict(n_of)
     found: dict[tuple[str | None, ...], Used] = {}
-    for kind, name, version, place, asked, n, n_errors, days, last_on in sums.iter_rows():
+    for (kind, name, version, place), rows in by_part.items():
+        n = sum(row[2] for row in rows)
         if name is None and version is None:
             n_named[kind, place] -= n
             continue
-        one = Used(kind, name, version, asked, n, n_errors, days, n_of[kind, place], last_on)
+        one = Used(
+            *(kind, name, version),
+            asked=min((row[1] for row in rows if row[1] is not None), default=None),
+            n_calls=n,
+            n_errors=sum(row[3] for row in rows),
+            n_days=len({row[0] for row in rows if row[2] > row[3]}),
+            n_of=n_of[kind, place],
+            last_on=max(row[0] for row in rows),
+        )
         # A tool that calls name and spans show is one: the place that shows more of it counts.
         before = found.get((kind, name, version))
         if before is None or (n, n_of[kind, place]) > (before.n_calls, before.n_of):
@@ -91,7 +102,7 @@ def window(observed: pl.DataFrame, day: date, n_days: int) -> Window:
         tuple(sorted(found.values(), key=_most_first)),
         n_of.get(("model", "calls"), 0) + n_of.get(("embedding_model", "calls"), 0),
         {kind: max(n for (of, _), n in n_named.items() if of == kind) for kind, _ in n_named},
-        min(one for one, *_ in daily.iter_rows()),
+        min(on for *_, on in daily),
     )
 
 

@@ -42,7 +42,6 @@ from llmops_health.health.bom._parts import Row, listed_at
 HISTORY_DAYS = SEEN_DAYS
 
 _MANIFESTS = frozenset({"tool", "mcp_server"})
-_COLUMNS = ("component_id", "kind", "name", "version", "feature_id", "owner", "sha256", "listed_on")
 _MOST_SEGMENTS = 20
 _MOST_NAMED = 5
 _HASH_CHARS = 12
@@ -104,8 +103,7 @@ def check(
     known = known_parts(
         feature, day, summary__listed_parts, core__component_edges, summary__observed_components
     )
-    parts = known.parts.filter(pl.col("kind") != "application")
-    rows = parts.select(_COLUMNS).to_dicts()
+    rows = [row for row in known.parts if row["kind"] != "application"]
     hashed = {(row["component_id"], row["version"]) for row in rows if row["sha256"]}
     if not hashed:
         n = len({(row["component_id"], row["version"]) for row in rows})

@@ -28,17 +28,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 import polars as pl
 from pydantic import Field
 
 from llmops_health.config import Feature
 from llmops_health.findings import CheckParams, Finding, Status, literal, not_applicable
-from llmops_health.health.bom import _traffic
+from llmops_health.health.bom import _parts, _traffic
 from llmops_health.health.bom._licences import is_denied, is_missing
-from llmops_health.health.bom._matching import MODELS, Listed, fit
+from llmops_health.health.bom._matching import MODELS, Listed, as_listed, fit
 from llmops_health.health.bom._names import Fit
+from llmops_health.health.bom._parts import CODEOWNERS_RULE, listed_at, rows_of
 from llmops_health.health.bom._traffic import Used, Window
 
 HISTORY_DAYS = 28
@@ -49,7 +50,6 @@ _MANY_CALLS = 14
 _SHOWN = MODELS | {"prompt", "tool"}
 _LICENSED = frozenset({"model", "checkpoint", "adapter", "embedding_model", "dataset", "library"})
 _MOST_NAMED = 5
-_COLUMNS = ("component_id", "kind", "name", "version", "of_feature", "purl")
 
 
 class Params(CheckParams):
@@ -108,7 +108,7 @@ def check(
     lately = summary__observed_components if is_late else summary__observed_components.clear()
     week = _traffic.window(lately, day, _LATE_DAYS)
     yield _ending(used, shown, week, day, params)
-    yield _licensed([row for row in rows if row in used or not _is_past(row, day)], params)
+    yield _licensed([row for row in rows if not _is_past(row, day) or row in used], params)
 
 
 def _newest(
@@ -118,27 +118,27 @@ def _newest(
 
     With them the ids of its own parts, and of all that these need.
     """
-    end = datetime.combine(day + timedelta(days=1), time())
-    is_own = pl.col("of_feature") == feature_id
-    is_known = pl.col("listed_on").is_null() | (pl.col("listed_on") < end)
-    # Lists that tell no time were always known: before all that do.
-    at = pl.col("listed_on").fill_null(datetime(1, 1, 1))  # noqa: DTZ001 - times have no zone
-    rows = parts.lazy().filter(is_own | pl.col("of_feature").is_null(), is_known).collect()
-    own = set(rows["component_id"].filter(rows["of_feature"].is_not_null()).to_list())
+    rows = rows_of(feature_id, parts, day)
+    own = {row["component_id"] for row in rows if row["feature_id"] is not None}
     reached = _reached(own, edges)
-    is_near = pl.col("kind").is_in(_SHOWN) | pl.col("component_id").is_in(sorted(reached))
-    found = (
-        rows.lazy()
-        .filter(is_near & ~pl.col("component_id").str.starts_with("path:"))
-        .filter(at == at.max().over("component_id"))
-        .select(*_COLUMNS, "license", "endpoint", pl.col("deprecated_on").dt.date())
-        .collect()
-    )
-    told = (
-        Row(Listed(*part), licence, endpoint, ends_on)
-        for *part, licence, endpoint, ends_on in found.iter_rows()
-    )
+    near = [
+        row
+        for row in rows
+        if (row["kind"] in _SHOWN or row["component_id"] in reached)
+        and not row["component_id"].startswith(CODEOWNERS_RULE)
+    ]
+    newest: dict[str, datetime] = {}
+    for row in near:
+        at = listed_at(row)
+        newest[row["component_id"]] = max(at, newest.get(row["component_id"], at))
+    told = (_row(row) for row in near if listed_at(row) == newest[row["component_id"]])
     return list(dict.fromkeys(told)), reached
+
+
+def _row(row: _parts.Row) -> Row:
+    ends = row["deprecated_on"]
+    part = as_listed(row)
+    return Row(part, row["license"], row["endpoint"], None if ends is None else ends.date())
 
 
 def _shown(rows: Sequence[Row], month: Window) -> dict[Row, list[Used]]:
@@ -261,7 +261,7 @@ def _licensed(rows: Sequence[Row], params: Params) -> Finding:
 def _reached(starts: set[str], edges: pl.DataFrame) -> set[str]:
     """Return all that some parts need, directly or through others, and they themselves."""
     needs: dict[str, list[str]] = {}
-    for src, dst in edges.select("src", "dst").iter_rows():
+    for src, dst in zip(edges["src"].to_list(), edges["dst"].to_list(), strict=True):
         needs.setdefault(src, []).append(dst)
     reached, waiting = set(starts), list(starts)
     while waiting:

@@ -30,7 +30,7 @@ Source
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Literal
 
@@ -43,7 +43,8 @@ from llmops_health.findings import CheckParams, Finding, Status, literal, not_ap
 from llmops_health.health.bom import _traffic, undeclared_component
 from llmops_health.health.bom._gates import listed, short
 from llmops_health.health.bom._of_feature import SEEN_DAYS, Known, known_parts
-from llmops_health.health.bom._score import Cluster, Score, States, score
+from llmops_health.health.bom._parts import Row, newest_of
+from llmops_health.health.bom._score import Cluster, Score, States, score_of
 
 HISTORY_DAYS = SEEN_DAYS
 
@@ -143,13 +144,12 @@ def _scored(
     observed: pl.DataFrame,
     known: Known,
 ) -> Score:
-    return score(
+    return score_of(
         feature,
-        known.parts,
+        newest_of(known.parts),
         edges,
         _undeclared(day, observed, known),
-        day,
-        known_ids=set(listed_parts["component_id"].to_list()),
+        set(listed_parts["component_id"].to_list()),
     )
 
 
@@ -261,8 +261,8 @@ def _action(found: Score) -> str:
     return first + (f"Add {'; '.join(added)}." if added else "")
 
 
-def _evidence(feature: Feature, day: date, parts: pl.DataFrame) -> str:
-    shared = parts.filter(pl.col("feature_id").is_null())["component_id"].unique().sort().to_list()
+def _evidence(feature: Feature, day: date, parts: Sequence[Row]) -> str:
+    shared = sorted({row["component_id"] for row in parts if row["feature_id"] is None})
     ids = ", ".join(literal(one) for one in shared[:100])
     reached = f" or (of_feature is null and component_id in ({ids}))" if shared else ""
     return (

@@ -42,7 +42,8 @@ from llmops_health.findings import (
     not_enough_data,
 )
 from llmops_health.health.bom import _traffic
-from llmops_health.health.bom._matching import Listed, listed, shown_by
+from llmops_health.health.bom._matching import Listed, named, shown_by
+from llmops_health.health.bom._parts import Row, listed_at, rows_of
 from llmops_health.health.bom._traffic import Window
 
 HISTORY_DAYS = 28
@@ -99,10 +100,10 @@ def check(
     params: Params,
 ) -> Iterator[Finding]:
     """Yield one finding on all parts that traffic can show."""
-    known = [one for one in listed(summary__listed_parts, feature.id, day) if one.of is not None]
+    listed = rows_of(feature.id, summary__listed_parts, day)
+    own = [row for row in listed if row["feature_id"] is not None]
     month = _traffic.window(summary__observed_components, day, HISTORY_DAYS)
-    parts = (known, summary__listed_parts, core__component_edges)
-    asked = _asked(feature, day, month, parts, params)
+    asked = _asked(day, month, own, core__component_edges, params)
     if not asked:
         yield not_applicable("No list names a model, prompt or tool of it that traffic could show.")
         return
@@ -110,13 +111,13 @@ def check(
 
 
 def _asked(
-    feature: Feature,
     day: date,
     month: Window,
-    parts: tuple[Sequence[Listed], pl.DataFrame, pl.DataFrame],
+    rows: Sequence[Row],
+    edges: pl.DataFrame,
     params: Params,
 ) -> list[Asked]:
-    known, rows, edges = parts
+    known = named(rows)
     by_id: dict[str, Listed] = {one.component_id: one for one in known if one.kind in _KINDS}
     if not by_id:
         return []
@@ -125,7 +126,7 @@ def _asked(
         for used in month.used
         for part in shown_by(used.kind, used.name, used.version, known)
     }
-    dates = _dates(rows, feature, day, list(by_id))
+    dates = _dates(rows)
     served = _ends(edges, "served_by", ("src", "dst"))
     bases = _ends(edges, "derived_from", ("dst",))
     found = []
@@ -208,25 +209,16 @@ _BESIDES: dict[Answer, str] = {
 }
 
 
-def _dates(
-    rows: pl.DataFrame, feature: Feature, day: date, ids: Sequence[str]
-) -> dict[str, tuple[datetime | None, datetime | None]]:
+def _dates(rows: Sequence[Row]) -> dict[str, tuple[datetime | None, datetime | None]]:
     """Return since when a part is listed, None always, and its date on the newest list."""
-    listed_on = pl.col("listed_on")
-    is_known = listed_on.is_null() | (listed_on < datetime.combine(day + timedelta(1), time()))
-    is_its = pl.col("component_id").is_in(ids) & (pl.col("of_feature") == feature.id)
-    chosen = rows.lazy().filter(is_its & is_known)
-    told: dict[str, list[tuple[datetime | None, datetime | None]]] = {}
-    for one, *dates in (
-        chosen.select("component_id", "listed_on", "deprecated_on").collect().iter_rows()
-    ):
-        told.setdefault(one, []).append((dates[0], dates[1]))
+    told: dict[str, list[tuple[datetime, datetime | None]]] = {}
+    for row in rows:
+        told.setdefault(row["component_id"], []).append((listed_at(row), row["deprecated_on"]))
     found = {}
     for one, pairs in told.items():
-        # Lists that tell no time were always known: before all that do.
-        first = min(since or _ALWAYS for since, _ in pairs)
-        last = max(since or _ALWAYS for since, _ in pairs)
-        ends = [until for since, until in pairs if (since or _ALWAYS) == last]
+        first = min(since for since, _ in pairs)
+        last = max(since for since, _ in pairs)
+        ends = [until for since, until in pairs if since == last]
         known = [until for until in ends if until is not None]
         found[one] = (
             None if first == _ALWAYS else first,
@@ -238,8 +230,8 @@ def _dates(
 def _ends(edges: pl.DataFrame, relation: str, ends: Sequence[str]) -> set[str]:
     if edges.is_empty():
         return set()
-    chosen = edges.filter(pl.col("relation") == relation)
-    return {one for end in ends for one in chosen[end].to_list()}
+    is_its = edges["relation"] == relation
+    return {one for end in ends for one in edges[end].filter(is_its).to_list()}
 
 
 def _first(day: date) -> datetime:

@@ -67,8 +67,8 @@ def cannot_answer(user_days: pl.DataFrame, panel: Panel, params: PanelParams) ->
             f"No production call of the last {HISTORY_DAYS} days names its user (user_id), so who "
             "changed cannot be told.",
         )
-    recent = pl.col("day") > panel.day - timedelta(days=WINDOW_DAYS)
-    n_window = int(user_days.filter(recent)["n"].sum())
+    recent = user_days["day"] > panel.day - timedelta(days=WINDOW_DAYS)
+    n_window = int(user_days["n"].filter(recent).sum())
     if not panel.base:
         return not_enough_data(
             n_window,

@@ -5,7 +5,7 @@ What is said of a change, and which change is one too many, is for the checks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -77,47 +77,47 @@ class Change:
 def changes(panel: Panel, sides: Sequence[Side], limits: Limits) -> list[Change]:
     """Return each part of each measure that can be judged, p-values adjusted for all of them."""
     found = [
-        change
-        for measure in panel.measures()
-        for side in sides
-        if (change := _change(panel, measure, side, limits)) is not None
+        change for measure in panel.measures() for change in _changes(panel, measure, sides, limits)
     ]
     adjusted = benjamini_hochberg([one.p_value for one in found]).adjusted
     return [replace(one, p_value=float(p)) for one, p in zip(found, adjusted, strict=True)]
 
 
-def _change(panel: Panel, measure: Measure, side: Side, limits: Limits) -> Change | None:
+def _changes(
+    panel: Panel, measure: Measure, sides: Sequence[Side], limits: Limits
+) -> Iterator[Change]:
     before, after = panel.sums(measure, panel.base), panel.sums(measure, panel.window)
     n0, n1 = before[:, 0].sum(), after[:, 0].sum()
     asked_then, asked_now = before[:, 0] > 0, after[:, 0] > 0
     stayed = asked_then & asked_now
     if min(n0, n1) < limits.min_inputs or not stayed.any():
-        return None
-    try:
-        found = _estimate(panel, before, after, side, limits)
-    except ValueError:
-        # All who stayed, came or left are in one bucket.
-        return None
-    if found is None:
-        return None
-    estimate, se, dof = found
-    if side in ("within", "between"):
-        se = max(se, _day_error(panel, measure, before))
-    # Inputs that are all alike have no visible error; half an input may always be otherwise.
-    se = max(se, 0.5 / float(n1))
-    return Change(
-        measure=measure,
-        floor=limits.floor(measure),
-        total=float(after[:, 1].sum() / n1 - before[:, 1].sum() / n0),
-        side=side,
-        part=t_interval(estimate, se, dof, level=limits.level),
-        p_value=2 * float(stdtr(dof, -abs(estimate) / se)),
-        visible=float(stdtrit(dof, 1 - limits.p_alarm / 2)) * se,
-        n=int(n1),
-        n_stayed=int(stayed.sum()),
-        n_came=int((asked_now & ~asked_then).sum()),
-        n_left=int((asked_then & ~asked_now).sum()),
-    )
+        return
+    for side in sides:
+        try:
+            found = _estimate(panel, before, after, side, limits)
+        except ValueError:
+            # All who stayed, came or left are in one bucket.
+            continue
+        if found is None:
+            continue
+        estimate, se, dof = found
+        if side in ("within", "between"):
+            se = max(se, _day_error(panel, measure, before))
+        # Inputs that are all alike have no visible error; half an input may always be otherwise.
+        se = max(se, 0.5 / float(n1))
+        yield Change(
+            measure=measure,
+            floor=limits.floor(measure),
+            total=float(after[:, 1].sum() / n1 - before[:, 1].sum() / n0),
+            side=side,
+            part=t_interval(estimate, se, dof, level=limits.level),
+            p_value=2 * float(stdtr(dof, -abs(estimate) / se)),
+            visible=float(stdtrit(dof, 1 - limits.p_alarm / 2)) * se,
+            n=int(n1),
+            n_stayed=int(stayed.sum()),
+            n_came=int((asked_now & ~asked_then).sum()),
+            n_left=int((asked_then & ~asked_now).sum()),
+        )
 
 
 def _estimate(
@@ -150,21 +150,21 @@ def _day_error(panel: Panel, measure: Measure, before: Floats) -> float:
     Users are one reason why inputs of a window are alike; a mailing or a holiday is another, and
     it shows in days of the base only, because the window is what is judged.
     """
-    age, user, pair = panel.daily(measure)
-    chosen = panel.inside(panel.base)
+    rows = panel.inside(panel.base)
+    age, user, count, total = (values[rows] for values in panel.daily(measure))
     mean = before[:, 1] / np.maximum(before[:, 0], 1)
-    residual = pair[chosen, 1] - pair[chosen, 0] * mean[user[chosen]]
-    at = age[chosen] - panel.base.start
-    n = np.bincount(at, pair[chosen, 0], len(panel.base))
-    daily = np.bincount(at, residual, len(panel.base)) / np.maximum(n, 1)
+    at = age - panel.base.start
+    n = np.bincount(at, count, len(panel.base))
+    daily = np.bincount(at, total - count * mean[user], len(panel.base)) / np.maximum(n, 1)
     weekend = _is_weekend(panel, np.arange(panel.base.start, panel.base.stop))
     variance, spare = 0.0, 0
     for of_type in (weekend, ~weekend):
         days = of_type & (n > 0)
-        if days.sum() > 1:
-            centre = np.average(daily[days], weights=n[days])
-            variance += float((n[days] * (daily[days] - centre) ** 2).sum())
-            spare += int(days.sum()) - 1
+        weight, value = n[days], daily[days]
+        if len(value) > 1:
+            centre = (weight * value).sum() / weight.sum()
+            variance += float((weight * (value - centre) ** 2).sum())
+            spare += len(value) - 1
     if spare < 5:
         return 0.0
     n_days = len(panel.window)
@@ -183,13 +183,13 @@ def without_one(panel: Panel, change: Change) -> float:
     """
     measure, sign = change.measure, float(np.sign(change.part.estimate))
     before = panel.sums(measure, panel.base)
-    age, _, pair = panel.daily(measure)
+    recent = panel.inside(panel.window)
     left: list[float] = []
     for day in panel.window:
-        chosen = panel.inside(panel.window) & (age != day)
-        if not chosen.any():
+        chosen = recent[panel.age[recent] != day]
+        if not len(chosen):
             continue
-        left.append(sign * part_size(before, panel.per_user(pair, chosen), change.side))
+        left.append(sign * part_size(before, panel.per_user(measure, chosen), change.side))
     after = panel.sums(measure, panel.window)
     weight = before[:, 0] / before[:, 0].sum() + after[:, 0] / after[:, 0].sum()
     others = np.arange(panel.n_users) != int(weight.argmax())

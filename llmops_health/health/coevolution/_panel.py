@@ -5,7 +5,6 @@ Nothing is judged here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -72,7 +71,6 @@ NEW_TOPICS: Final = Measure("new topics", "inputs on new topics", "n_placed", "n
 _STYLE: Final = (KEYWORDS, COURTESY, TEMPLATE, EXAMPLES, REPHRASED)
 _MEASURES: Final = (LENGTH, TOKENS, *_STYLE, REPEATED, NEW_TOPICS)
 _COLUMNS: Final = sorted({"n", *(name for one in _MEASURES for name in (one.rows, one.total))})
-_EPOCH: Final = date(1970, 1, 1).toordinal()
 
 
 class Panel:
@@ -81,11 +79,10 @@ class Panel:
     def __init__(self, user_days: pl.DataFrame, day: date) -> None:
         """Keep the users who are complete on every day of the history."""
         self.day = day
-        age = (day.toordinal() - _EPOCH) - user_days["day"].to_physical().to_numpy()
-        counts = user_days.select(_COLUMNS).to_numpy().astype(np.float64)
-        n, key = counts[:, _COLUMNS.index("n")], user_days["user_key"].to_numpy()
+        age = (np.datetime64(day) - user_days["day"].to_numpy()).astype(np.int64)
+        n, key = user_days["n"].to_numpy().astype(np.float64), user_days["user_key"].to_numpy()
         kept = _complete(age, n, key)
-        self.age: Ints = age[kept].astype(np.int64)
+        self.age: Ints = age[kept]
         keys, self.user = np.unique(key[kept], return_inverse=True)
         self.n_users = len(keys)
         self.first_age: Ints = np.zeros(self.n_users, dtype=np.int64)
@@ -94,8 +91,10 @@ class Panel:
         self.bucket: Ints = np.zeros(self.n_users, dtype=np.int64)
         self.bucket[self.user] = user_days["bucket"].to_numpy()[kept]
         self.n_days = int(self.age.max(initial=-1)) + 1
-        version = user_days["style_version"].fill_null(-1).to_numpy()
-        self._counts = _readable(self.age, counts[kept], version[kept])
+        counts = {name: user_days[name].to_numpy()[kept].astype(np.float64) for name in _COLUMNS}
+        version = np.nan_to_num(user_days["style_version"].to_numpy()[kept], nan=-1)
+        self._counts = _readable(self.age, counts, version)
+        self._inside: dict[range, Ints] = {}
 
     @property
     def window(self) -> range:
@@ -121,37 +120,33 @@ class Panel:
 
     def measures(self) -> list[Measure]:
         """Return what can be judged: tokens and exact repeats stand in where texts are not kept."""
-        known = {one.name: float(self._column(one.rows).sum()) for one in _MEASURES}
-        n = float(self._column("n").sum())
+        known = {one.name: float(self._counts[one.rows].sum()) for one in _MEASURES}
+        n = float(self._counts["n"].sum())
         found = [LENGTH if known[LENGTH.name] * 2 >= n else TOKENS]
         found += list(_STYLE) if known[COURTESY.name] * 2 >= n else [REPEATED]
         return [one for one in [*found, NEW_TOPICS] if known[one.name] > 0]
 
-    def sums(self, measure: Measure, ages: Sequence[int]) -> Floats:
+    def sums(self, measure: Measure, ages: range) -> Floats:
         """Return rows and sum of a measure per user in the days of these ages, (n_users, 2)."""
-        return self.per_user(self._pair(measure), self.inside(ages))
+        return self.per_user(measure, self.inside(ages))
 
-    def daily(self, measure: Measure) -> tuple[Ints, Ints, Floats]:
-        """Return age and user of each row, and its rows and sum of a measure, (n_rows, 2)."""
-        return self.age, self.user, self._pair(measure)
+    def daily(self, measure: Measure) -> tuple[Ints, Ints, Floats, Floats]:
+        """Return age and user of each row, and its rows and sum of a measure, shape (n_rows,)."""
+        return self.age, self.user, self._counts[measure.rows], self._counts[measure.total]
 
-    def inside(self, ages: Sequence[int]) -> Flags:
-        """Return which rows are of days of these ages."""
-        if not len(ages):
-            return np.zeros(len(self.age), dtype=np.bool_)
-        return np.asarray((self.age >= ages[0]) & (self.age <= ages[-1]))
+    def inside(self, ages: range) -> Ints:
+        """Return the places of the rows of days of these ages."""
+        if ages not in self._inside:
+            of_ages = (self.age >= ages.start) & (self.age < ages.stop)
+            self._inside[ages] = np.flatnonzero(of_ages)
+        return self._inside[ages]
 
-    def per_user(self, pair: Floats, chosen: Flags) -> Floats:
-        """Return the sums over chosen rows of two columns, shape (n_users, 2)."""
-        user = self.user[chosen]
-        sums = [np.bincount(user, pair[chosen, i], self.n_users) for i in (0, 1)]
-        return np.stack(sums, axis=1).astype(np.float64)
-
-    def _pair(self, measure: Measure) -> Floats:
-        return np.stack([self._column(measure.rows), self._column(measure.total)], axis=1)
-
-    def _column(self, name: str) -> Floats:
-        return self._counts[:, _COLUMNS.index(name)]
+    def per_user(self, measure: Measure, chosen: Ints) -> Floats:
+        """Return the rows and the sum of a measure per user over chosen rows, (n_users, 2)."""
+        user, sums = self.user[chosen], np.empty((self.n_users, 2))
+        for i, name in enumerate((measure.rows, measure.total)):
+            sums[:, i] = np.bincount(user, self._counts[name][chosen], self.n_users)
+        return sums
 
 
 def cohorts(panel: Panel) -> tuple[Ints, list[str]]:
@@ -178,15 +173,14 @@ def _complete(age: Ints, n: Floats, key: Ints) -> Flags:
     return np.asarray(key < min(cut)) if cut else np.ones(len(key), dtype=np.bool_)
 
 
-def _readable(age: Ints, counts: Floats, version: Ints) -> Floats:
+def _readable(age: Ints, counts: dict[str, Floats], version: Ints) -> dict[str, Floats]:
     """Forget what other versions of the detectors found, and days that were hardly read.
 
     Another version is another series. Texts that outlive their day are those sent again and again.
     """
     if not len(age):
         return counts
-    n, read = (np.bincount(age, counts[:, _COLUMNS.index(of)]) for of in ("n", "n_read"))
+    n, read = (np.bincount(age, counts[of]) for of in ("n", "n_read"))
     kept = (version == version.max()) & (2 * read >= n)[age]
-    of_style = sorted({_COLUMNS.index(name) for one in _STYLE for name in (one.rows, one.total)})
-    counts[np.ix_(~kept, of_style)] = 0.0
-    return counts
+    of_style = {name for one in _STYLE for name in (one.rows, one.total)}
+    return counts | {name: np.where(kept, counts[name], 0.0) for name in of_style}

@@ -175,7 +175,7 @@ def _at_equal_tenure(panel: Panel, change: Change) -> str:
 
 def _curves(panel: Panel, measure: Measure) -> tuple[Curve, ...]:
     number, names = cohorts(panel)
-    age, user, pair = panel.daily(measure)
+    age, user, *pair = panel.daily(measure)
     first = np.where(panel.is_censored, panel.n_days - 1, panel.first_age)
     week = (first[user] - age) // _WEEK
     found = []
@@ -185,7 +185,7 @@ def _curves(panel: Panel, measure: Measure) -> tuple[Curve, ...]:
         for at in range(int(week[of_cohort].max(initial=-1)) + 1):
             chosen = of_cohort & (week == at)
             sums = np.stack(
-                [np.bincount(panel.bucket[user[chosen]], pair[chosen, i], 64) for i in (0, 1)],
+                [np.bincount(panel.bucket[user[chosen]], of[chosen], 64) for of in pair],
                 axis=1,
             )
             n = int(sums[:, 0].sum())

@@ -9,7 +9,8 @@ from typing import Final, Literal
 import numpy as np
 from scipy.special import stdtr
 
-from llmops_health.health.eval_prod_gap._pairs import BEHAVIOURS, Floats, Pairs
+from llmops_health.health.eval_prod_gap._controls import Floats
+from llmops_health.health.eval_prod_gap._pairs import BEHAVIOURS, Pairs
 from llmops_health.kernels.equivalence import two_one_sided_tests
 from llmops_health.kernels.intervals import Interval, t_interval
 from llmops_health.kernels.jackknife import effective_clusters

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Final
 
 import polars as pl
+
+from llmops_health.health.eval_prod_gap._windows import WINDOWS, of_days
 
 TITLES: Final = {
     "request_model": "model",
@@ -20,13 +22,13 @@ TITLES: Final = {
 }
 """Fields that are compared, in the order of how much they usually explain."""
 
-WINDOWS: Final = (7, 14, 28)
 RARE: Final = 0.05
 """Share below which a side hardly has a value."""
 
 _SETTINGS: Final = {"temperature": "temperature", "top_p": "top_p", "max_tokens": "max_tokens_bin"}
-_NAMED: Final = ("request_model", "response_model", "prompt_version")
 _UNSET: Final = "unset"
+_UNKNOWN: Final = "(null)"
+_LONG: Final = ["day", "run_kind", "field", "value", "n"]
 _OTHER: Final = "(other)"
 # A tool that a fifth of one side calls and the other never is not there, or was never needed.
 _TOOL_SHARE: Final = 0.2
@@ -72,19 +74,22 @@ def compare(
 
     Production after the last eval does not count: no eval could have met it.
     """
-    long = _long(categories, parameters, system_texts)
-    n_days = next((n for n in WINDOWS if _is_there(long, day, n)), None)
+    tables = (categories, parameters, system_texts)
+    evaluated = (one["day"].filter(one["run_kind"] == "eval").max() for one in tables)
+    last_eval = max((at for at in evaluated if isinstance(at, date)), default=date.min)
+    n_days = next((n for n in WINDOWS if (day - last_eval).days < n), None)
     if n_days is None:
         return None
-    recent = long.filter(pl.col("day") > day - timedelta(days=n_days))
-    last_eval = recent.filter(pl.col("is_eval"))["day"].max()
-    met = recent.filter(pl.col("is_eval") | (pl.col("day") <= last_eval))
+    live = "prod" if any((one["run_kind"] == "prod").any() for one in tables) else "unknown"
+    rows = _long(*(of_days(one, day, n_days) for one in tables))
+    is_eval, is_live = rows["run_kind"] == "eval", rows["run_kind"] == live
+    is_live &= rows["day"] <= last_eval
     # Every call is counted once under the field of models, whatever it says there.
+    is_model = rows["field"] == "request_model"
     n_eval, n_production = (
-        int(met.filter((pl.col("field") == "request_model") & side)["n"].sum())
-        for side in (pl.col("is_eval"), ~pl.col("is_eval"))
+        int(rows["n"].filter(is_model & side).sum()) for side in (is_eval, is_live)
     )
-    sides = _sides(met.filter(pl.col("value").is_not_null()))
+    sides = _sides(rows.filter(is_eval | is_live))
     fields = tuple(name for name in TITLES if name != "tool" and _is_comparable(sides.get(name)))
     found = [_difference(name, *sides[name]) for name in fields]
     differences = [one for one in found if one.untested >= max_untested]
@@ -100,46 +105,38 @@ def compare(
 def _long(
     categories: pl.DataFrame, parameters: pl.DataFrame, system_texts: pl.DataFrame
 ) -> pl.DataFrame:
-    """Return one row per day, side, field and value, null where the value is not known."""
-    named = categories.filter(pl.col("field").is_in([*_NAMED, "tool"])).select(
-        "day", "run_kind", "field", pl.col("value").replace("(null)", None), "n"
-    )
+    """Return one row per day, run_kind, field and value, those of other fields too."""
     texts = system_texts.select(
-        "day", "run_kind", field=pl.lit("system_text"), value=pl.col("system_sha256"), n=pl.col("n")
+        "day", "run_kind", pl.lit("system_text").alias("field"), value="system_sha256", n="n"
     )
     is_told = pl.col("params_known").fill_null(value=False)
-    settings = [
-        parameters.select(
-            "day",
-            "run_kind",
-            field=pl.lit(name),
-            value=pl.coalesce(
+    settings = parameters.select(
+        "day",
+        "run_kind",
+        "n",
+        **{
+            name: pl.coalesce(
                 pl.col(column).cast(pl.Float64).round(2).cast(pl.String),
                 pl.when(is_told).then(pl.lit(_UNSET)),
-            ).str.strip_suffix(".0"),
-            n=pl.col("n"),
-        )
-        for name, column in _SETTINGS.items()
-    ]
-    rows = pl.concat([named, texts, *settings])
-    live = "prod" if (rows["run_kind"] == "prod").any() else "unknown"
-    rows = rows.filter(pl.col("run_kind").is_in([live, "eval"]))
-    return rows.with_columns(is_eval=pl.col("run_kind") == "eval")
-
-
-def _is_there(long: pl.DataFrame, day: date, n_days: int) -> bool:
-    return bool((long.filter(pl.col("day") > day - timedelta(days=n_days))["is_eval"]).any())
+            ).str.strip_suffix(".0")
+            for name, column in _SETTINGS.items()
+        },
+    ).unpivot(
+        list(_SETTINGS), index=["day", "run_kind", "n"], variable_name="field", value_name="value"
+    )
+    return pl.concat([categories[_LONG], texts, settings[_LONG]])
 
 
 Counts = dict[str, int]
 
 
 def _sides(rows: pl.DataFrame) -> dict[str, tuple[Counts, Counts]]:
-    """Return the calls per value, of evals and of production, by field."""
+    """Return the calls per value that is known, of evals and of production, by field."""
     found: dict[str, tuple[Counts, Counts]] = {}
-    grouped = rows.group_by("field", "is_eval", "value").agg(pl.col("n").sum())
-    for field, is_eval, value, n in grouped.sort("field", "value").iter_rows():
-        found.setdefault(field, ({}, {}))[0 if is_eval else 1][value] = n
+    grouped = rows.group_by("field", "run_kind", "value").agg(pl.col("n").sum())
+    for field, kind, value, n in grouped.sort("field", "value").iter_rows():
+        if value not in (None, _UNKNOWN):
+            found.setdefault(field, ({}, {}))[0 if kind == "eval" else 1][value] = n
     return found
 
 

@@ -52,6 +52,7 @@ from llmops_health.health.eval_prod_gap import _pairs
 from llmops_health.health.eval_prod_gap._gaps import GRAVE, WORDS, Gap, Rules, gaps
 from llmops_health.health.eval_prod_gap._harness import Difference, compare
 from llmops_health.health.eval_prod_gap._pairs import Pairs, n_days_of_evals, paired
+from llmops_health.health.eval_prod_gap._windows import WINDOWS
 
 HISTORY_DAYS = _pairs.HISTORY_DAYS
 
@@ -113,9 +114,7 @@ def check(
     """Yield one finding about all behaviours, then one for each that differs."""
     pairs = _pairs_of(summary__compared_calls, summary__matches, day, params)
     if pairs is None:
-        yield not_applicable(
-            f"No eval call with input and answer is logged in {_pairs.WINDOWS[-1]} days."
-        )
+        yield not_applicable(f"No eval call with input and answer is logged in {WINDOWS[-1]} days.")
         return
     found = gaps(pairs, params.rules()) if len(pairs) else []
     if not found:
@@ -127,6 +126,10 @@ def check(
             "not kept, only the very same inputs are alike.",
         )
         return
+    different = [gap for gap in found if gap.answer == "different"]
+    if not different:
+        yield _no_gap(pairs, found, params)
+        return
     harness = compare(
         summary__categories,
         summary__parameters,
@@ -135,10 +138,6 @@ def check(
         max_untested=_MAX_UNTESTED,
     )
     reasons = list(harness.differences) if harness else []
-    different = [gap for gap in found if gap.answer == "different"]
-    if not different:
-        yield _no_gap(pairs, found, params)
-        return
     yield _whole(feature, day, pairs, found, reasons)
     for gap in different:
         yield _of_one(feature, day, pairs, gap, reasons)

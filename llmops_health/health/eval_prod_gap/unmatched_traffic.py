@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -43,7 +43,9 @@ from llmops_health.findings import (
     not_enough_data,
 )
 from llmops_health.health.eval_prod_gap import _pairs
-from llmops_health.health.eval_prod_gap._pairs import Floats, n_days_of_evals
+from llmops_health.health.eval_prod_gap._controls import UNIT, Floats
+from llmops_health.health.eval_prod_gap._pairs import n_days_of_evals
+from llmops_health.health.eval_prod_gap._windows import WINDOWS, of_days
 from llmops_health.kernels.intervals import Interval, wilson_interval
 from llmops_health.kernels.jackknife import bucket_jackknife, effective_clusters, ratio
 from llmops_health.kernels.matching import standardized_difference
@@ -51,7 +53,7 @@ from llmops_health.kernels.matching import standardized_difference
 HISTORY_DAYS = _pairs.HISTORY_DAYS
 
 _N_BUCKETS = 64
-_UNIT = ["input_sha256", "harness_key"]
+_ASKED = ["ln_input_chars", "input_language"]
 _FREQUENT = 0.05
 
 
@@ -103,48 +105,45 @@ def check(
     """Yield one finding on both sides together."""
     n_days = n_days_of_evals(summary__compared_calls, day, params.min_inputs)
     if n_days is None:
-        yield not_applicable(
-            f"No eval call with input and answer is logged in {_pairs.WINDOWS[-1]} days."
-        )
+        yield not_applicable(f"No eval call with input and answer is logged in {WINDOWS[-1]} days.")
         return
-    since = pl.col("day") > day - timedelta(days=n_days)
-    matches = summary__matches.filter(since)
-    rows = matches.join(summary__compared_calls.drop("day", "feature_id", "is_eval"), on="call_id")
-    inputs = (
-        rows.filter("is_eval")
-        .group_by(_UNIT)
-        .agg(is_matched=(pl.col("similarity") >= pl.col("caliper")).any())
+    known = of_days(summary__compared_calls, day, n_days + _pairs.MATCH_DAYS - 1).with_columns(
+        pl.col("ln_input_chars").fill_null(0.0), pl.col("input_language").fill_null("")
     )
-    calls = rows.filter(~pl.col("is_eval"))
+    compared = of_days(known, day, n_days)
+    matches = of_days(summary__matches, day, n_days)
+    rows = matches.drop("day", "feature_id").join(
+        compared[["call_id", "bucket", *UNIT, *_ASKED]], on="call_id"
+    )
+    inputs, calls = rows.filter(rows["is_eval"]), rows.filter(~rows["is_eval"])
+    matched = inputs.filter(inputs["similarity"] >= inputs["caliper"])
+    n_inputs, n_matched = (len(side[UNIT].unique()) for side in (inputs, matched))
     sums = _bucket_sums(calls)
     has_people = effective_clusters(sums[:, 0]) >= params.min_clusters
-    if len(inputs) < params.min_inputs or len(calls) < params.min_calls or not has_people:
+    if n_inputs < params.min_inputs or len(calls) < params.min_calls or not has_people:
         yield not_enough_data(
             len(calls),
-            f"{len(inputs)} eval inputs and {len(calls)} sampled production calls of {n_days} days "
+            f"{n_inputs} eval inputs and {len(calls)} sampled production calls of {n_days} days "
             f"have been compared by their texts; {params.min_inputs} and {params.min_calls} of "
             f"{params.min_clusters:g} users or more are needed.",
         )
         return
     support = _Support(
-        unmatched=wilson_interval(
-            int((~inputs["is_matched"]).sum()), len(inputs), level=params.level
-        ),
+        unmatched=wilson_interval(n_inputs - n_matched, n_inputs, level=params.level),
         off_support=_interval(sums[:, :2], params),
         effective=_effective(sums, params),
-        n_inputs=len(inputs),
+        n_inputs=n_inputs,
         n_calls=len(calls),
         n_days=n_days,
     )
-    balance = _balance(summary__compared_calls.filter(since), rows, summary__compared_calls)
-    yield _finding(feature, day, support, balance, params)
+    yield _finding(feature, day, support, _balance(compared, matched, known), params)
 
 
 def _bucket_sums(calls: pl.DataFrame) -> Floats:
     """Return calls, calls off support, calls with a weight, weights and their squares by bucket."""
     bucket = calls["bucket"].to_numpy()
-    off = (calls["similarity"] < calls["caliper"]).to_numpy()
-    weight = calls["odds_weight"].fill_null(np.nan).to_numpy()
+    off = calls["similarity"].to_numpy() < calls["caliper"].to_numpy()
+    weight = calls["odds_weight"].to_numpy()
     known = ~np.isnan(weight)
     w = np.where(known, weight, 0.0)
     columns = (np.ones(len(bucket)), off, known, w, w**2)
@@ -172,35 +171,39 @@ def _effective(sums: Floats, params: Params) -> Interval | None:
     return Interval(found.estimate, max(found.lo, 0.0), min(found.hi, 1.0))
 
 
-def _balance(compared: pl.DataFrame, rows: pl.DataFrame, known: pl.DataFrame) -> str:
-    """Say how unlike the two sides are in length and language, before and after matching."""
-    evals = compared.filter("is_eval").unique(_UNIT, keep="first", maintain_order=True)
-    live = compared.filter(~pl.col("is_eval") & pl.col("is_sample"))
-    matched = rows.filter(
-        pl.col("is_eval") & (pl.col("rank") == 1) & (pl.col("similarity") >= pl.col("caliper"))
-    ).unique(_UNIT, keep="first", maintain_order=True)
-    controls = matched.select("match_call_id").join(
-        known.filter(~pl.col("is_eval")), left_on="match_call_id", right_on="call_id"
+def _balance(compared: pl.DataFrame, matched: pl.DataFrame, known: pl.DataFrame) -> str:
+    """Say how unlike the two sides are in length and language, before and after matching.
+
+    `matched` are the matches of eval inputs, `known` the calls among which their controls are.
+    """
+    is_eval = compared["is_eval"]
+    evals = compared[[*UNIT, *_ASKED]].filter(is_eval)
+    evals = evals.unique(UNIT, keep="first", maintain_order=True)
+    live = compared[_ASKED].filter(~is_eval & compared["is_sample"])
+    first = matched.filter(matched["rank"] == 1).unique(UNIT, keep="first", maintain_order=True)
+    controls = first[["match_call_id"]].join(
+        known[["call_id", *_ASKED]].filter(~known["is_eval"]),
+        left_on="match_call_id",
+        right_on="call_id",
     )
-    if min(len(evals), len(live), len(matched), len(controls)) < 2:
+    if min(len(evals), len(live), len(first), len(controls)) < 2:
         return ""
-    both = pl.concat([evals["input_language"], live["input_language"]]).value_counts(normalize=True)
-    languages = both.filter(
-        pl.col("input_language").is_not_null() & (pl.col("proportion") >= _FREQUENT)
-    )["input_language"].sort()
+    both = pl.concat([evals["input_language"], live["input_language"]])
+    languages = sorted(
+        language
+        for language, n in both.value_counts().iter_rows()
+        if language and n / len(both) >= _FREQUENT
+    )
 
     def covariates(side: pl.DataFrame) -> Floats:
-        said = side["input_language"].fill_null("")
+        said = side["input_language"]
         return np.column_stack(
-            [
-                side["ln_input_chars"].fill_null(0.0).to_numpy(),
-                *((said == one).to_numpy().astype(np.float64) for one in languages),
-            ]
-        )
+            [side["ln_input_chars"].to_numpy(), *((said == one).to_numpy() for one in languages)]
+        ).astype(np.float64)
 
     before, after = (
         float(np.max(np.abs(standardized_difference(covariates(a), covariates(b)))))
-        for a, b in ((evals, live), (matched, controls))
+        for a, b in ((evals, live), (first, controls))
     )
     return (
         f" Largest standardized difference of length and language: {before:.2f} before matching, "

@@ -66,18 +66,24 @@ def duels(
     The champion is the version of the newest champion run; scores of a version's runs within
     `max_age_days` are averaged per case.
     """
-    recent = items.filter(pl.col("day") > day - timedelta(days=max_age_days))
-    tried = recent.filter(pl.col("role").is_in(CHALLENGERS))
-    reigning = recent.filter(pl.col("role") == "champion")
-    if tried.is_empty() or reigning.is_empty():
+    on, role = items["day"], items["role"]
+    is_recent = on > day - timedelta(days=max_age_days)
+    is_tried = is_recent & ((role == CHALLENGERS[0]) | (role == CHALLENGERS[1]))
+    is_reigning = is_recent & (role == "champion")
+    if not is_tried.any() or not is_reigning.any():
         return ()
-    newest = reigning.sort("day", "eval_run_id").row(-1, named=True)
-    champion = (newest["model"], newest["prompt_version"])
+    reigning, tried = (_columns(items, chosen) for chosen in (is_reigning, is_tried))
+    newest = reigning.filter(reigning["day"] == reigning["day"].max())
+    champion = newest[_TAKER].row(newest["eval_run_id"].arg_max())
     base = _means(reigning.filter(_is_taker(champion)))
     others = tried.filter(~_is_taker(champion)).partition_by(_TAKER, as_dict=True)
+    suites = base["suite_id"].unique().to_list()
     pairs = []
     for taker, rows in others.items():
-        both = _means(rows).join(base, on=_CASE, suffix="_base").sort(_CASE)
+        comparable = rows.filter(rows["suite_id"].is_in(suites))
+        if len(comparable) < max(min_cases, 2):
+            continue
+        both = _means(comparable).join(base, on=_CASE, suffix="_base").sort(_CASE)
         if len(both) >= max(min_cases, 2):
             pairs.append((taker, both, rows["day"].max()))
     each = 1 - (1 - level) / max(1, len(pairs))
@@ -100,15 +106,19 @@ def duels(
 
 def what_lacks(items: pl.DataFrame, day: date, *, max_age_days: int, min_cases: int) -> str:
     """Say why `duels` found none."""
-    recent = items.filter(pl.col("day") > day - timedelta(days=max_age_days))
-    roles = set(recent["role"].drop_nulls())
-    if recent.is_empty():
+    roles = items["role"].filter(items["day"] > day - timedelta(days=max_age_days))
+    if roles.is_empty():
         return f"No eval run in the {max_age_days} days up to {day}"
-    if "champion" not in roles:
+    if not (roles == "champion").any():
         return f"No eval run of the last {max_age_days} days has the role champion"
-    if not roles & set(CHALLENGERS):
+    if not any((roles == one).any() for one in CHALLENGERS):
         return f"Nothing was tried against it in {max_age_days} days: no run as challenger"
     return f"No challenger ran {min_cases} cases that the champion ran too"
+
+
+def _columns(items: pl.DataFrame, chosen: pl.Series) -> pl.DataFrame:
+    names = ("day", "eval_run_id", *_TAKER, *_CASE, "score")
+    return pl.DataFrame([items[name].filter(chosen) for name in names])
 
 
 def _is_taker(taker: tuple[object, ...]) -> pl.Expr:

@@ -68,7 +68,7 @@ def gain(
     """
     volume = used.calls_per_month
     gap, se = one.change.mean, one.se
-    recent = versions.filter(pl.col("day") > day - timedelta(days=COST_DAYS))
+    recent = versions.filter(versions["day"] > day - timedelta(days=COST_DAYS))
     costs = cost_of(recent, one.model, one.prompt_version, same_model=one.same_model)
     saving = None
     saving_se = 0.0

@@ -11,7 +11,6 @@ from math import sqrt
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from llmops_health.findings import Finding, not_applicable, not_enough_data
@@ -20,9 +19,6 @@ from llmops_health.kernels.jackknife import bucket_jackknife, ratio
 
 USE_DAYS: Final = 28
 _MIN_DAYS: Final = 7
-_EPOCH: Final = date(1970, 1, 1)
-Ints = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +34,7 @@ class Cost:
 class Use:
     """Production calls of the last `USE_DAYS` days, or of as many as are logged.
 
-    `cost` is None where no cost is logged.
+    `cost` is None where no cost is logged, or none was asked for.
     """
 
     n_calls: int
@@ -52,30 +48,31 @@ class Use:
         return None if self.cost is None else self.cost.usd * self.calls_per_month
 
 
-def production(versions: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows of production: prod, or unknown where no row at all is prod."""
+def is_production(versions: pl.DataFrame) -> pl.Series:
+    """Return which rows are of production: prod, or unknown where no row at all is prod."""
     kind = versions["run_kind"]
-    return versions.filter(kind == ("prod" if (kind == "prod").any() else "unknown"))
+    return kind == ("prod" if (kind == "prod").any() else "unknown")
 
 
-def use(versions: pl.DataFrame, day: date) -> Use | None:
+def use(versions: pl.DataFrame, day: date, *, with_cost: bool = True) -> Use | None:
     """Return how much a feature is used; None where it was not, or for less than a week."""
-    calls = production(versions)
-    if calls.is_empty():
+    is_its = is_production(versions)
+    first = versions["day"].filter(is_its).min()
+    if not isinstance(first, date):
         return None
-    ages = _ages(calls, day)
-    n_days = min(USE_DAYS, int(ages.max()) + 1)
-    recent = ages < USE_DAYS
-    n_calls = int(calls["n"].to_numpy()[recent].sum())
+    n_days = min(USE_DAYS, (day - first).days + 1)
+    recent = is_its & (versions["day"] > day - timedelta(days=USE_DAYS))
+    n_calls = int(versions["n"].filter(recent).sum())
     if not n_calls or n_days < _MIN_DAYS:
         return None
-    return Use(n_calls, n_days, n_calls * MONTH_DAYS / n_days, _cost(ages, calls, recent))
+    cost = _cost(versions, recent) if with_cost else None
+    return Use(n_calls, n_days, n_calls * MONTH_DAYS / n_days, cost)
 
 
 def unused(versions: pl.DataFrame, day: date) -> Finding:
     """Return what a check says where `use` is None."""
-    calls = production(versions).filter(pl.col("day") > day - timedelta(days=USE_DAYS))
-    n_calls = int(calls["n"].sum())
+    recent = is_production(versions) & (versions["day"] > day - timedelta(days=USE_DAYS))
+    n_calls = int(versions["n"].filter(recent).sum())
     if not n_calls:
         return not_applicable(
             f"Nobody uses it: no production call in the {USE_DAYS} days up to {day}."
@@ -86,16 +83,13 @@ def unused(versions: pl.DataFrame, day: date) -> Finding:
     )
 
 
-def cost_per_call(rows: pl.DataFrame) -> Cost | None:
-    """Return what a call costs, None where fewer than two are known to cost something."""
-    ages = rows["day"].to_physical().to_numpy()
-    return _cost(ages, rows, np.ones(len(rows), dtype=np.bool_))
+def _cost(rows: pl.DataFrame, kept: pl.Series) -> Cost | None:
+    """Return what a call costs, None where fewer than two are known to cost something.
 
-
-def _cost(ages: Ints, rows: pl.DataFrame, kept: Flags) -> Cost | None:
-    """Return what a call costs; calls vary and whole days do, and the larger error counts."""
+    Calls vary and whole days do, and the larger error counts.
+    """
     n, total, squares = (
-        rows[name].to_numpy()[kept].astype(np.float64)
+        rows[name].filter(kept).to_numpy().astype(np.float64)
         for name in ("n_cost", "sum_cost_usd", "sum_cost_sq")
     )
     known = float(n.sum())
@@ -103,17 +97,12 @@ def _cost(ages: Ints, rows: pl.DataFrame, kept: Flags) -> Cost | None:
         return None
     mean = float(total.sum()) / known
     se = sqrt(max(0.0, float(squares.sum()) / known - mean * mean) / (known - 1))
-    place = np.unique(ages[kept], return_inverse=True)[1]
+    place = np.unique(rows["day"].filter(kept).to_numpy(), return_inverse=True)[1]
     days = np.stack([np.bincount(place, total), np.bincount(place, n)], axis=1)
     days = days[days[:, 1] > 0]
     if len(days) >= _MIN_DAYS:
         se = max(se, bucket_jackknife(days, ratio(0, 1)).se)
     return Cost(mean, se, int(known))
-
-
-def _ages(rows: pl.DataFrame, day: date) -> Ints:
-    days = rows["day"].to_physical().to_numpy()
-    return np.asarray((day - _EPOCH).days - days.astype(np.int64))
 
 
 def cost_of(
@@ -133,26 +122,24 @@ def cost_of(
     same_model
         Whether only the prompt differs: without calls of that prompt its cost is not known.
     """
-    now = cost_per_call(production(versions))
+    now = _cost(versions, is_production(versions))
     if model is None or now is None:
         return None
-    called = versions.filter((pl.col("request_model") == model)
-                             | (pl.col("response_model") == model))  # fmt: skip
+    called = (versions["request_model"] == model) | (versions["response_model"] == model)
     if prompt_version is not None:
-        is_its = (pl.col("prompt") == prompt_version) | pl.col("prompt").str.ends_with(
-            f" {prompt_version}"
-        )
-        with_prompt = called.filter(is_its)
-        if same_model or not with_prompt.is_empty():
+        prompt = versions["prompt"]
+        is_its = (prompt == prompt_version) | prompt.str.ends_with(f" {prompt_version}")
+        with_prompt = called & is_its
+        if same_model or with_prompt.any():
             called = with_prompt
-    beside = called.filter(pl.col("run_kind").is_in(["shadow", "experiment", "prod"]))
-    direct = cost_per_call(beside)
+    kind = versions["run_kind"]
+    beside = (kind == "shadow") | (kind == "experiment") | (kind == "prod")
+    direct = _cost(versions, called & beside)
     if direct is not None:
         return now, direct
-    in_evals = cost_per_call(called.filter(pl.col("run_kind") == "eval"))
-    evals = versions.filter(pl.col("run_kind") == "eval")
-    others = evals.join(called, on=called.columns, how="anti", nulls_equal=True)
-    before = cost_per_call(others)
+    is_eval = kind == "eval"
+    in_evals = _cost(versions, called & is_eval)
+    before = _cost(versions, is_eval & ~called.fill_null(value=False))
     if in_evals is None or before is None or before.usd <= 0:
         return None if in_evals is None else (now, in_evals)
     part = in_evals.usd / before.usd

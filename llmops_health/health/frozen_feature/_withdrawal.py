@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
-from llmops_health.health.frozen_feature._use import production
+from llmops_health.health.frozen_feature._use import is_production
 
 IN_USE_DAYS: Final = 7
 _MIN_SHARE: Final = 0.01
+_LISTED: Final = ("listed_on", "component_id", "of_feature", "version", "name", "withdrawn_on")
 _JOINTS: Final = ("-", "@", ":", "_", "/", " ")
 
 
@@ -33,17 +34,14 @@ def withdrawals(
     Models that neither asked for nor answered under a listed name are not recognised. Of lists that
     were made by the end of the day the newest counts; one without a time was before all others.
     """
-    own = _in_force(listed, day).filter(
-        pl.col("of_feature").is_null() | (pl.col("of_feature") == feature_id)
-    )
-    if own.is_empty():
+    own = _in_force(feature_id, listed, day)
+    if not own:
         return ()
-    week = production(versions).filter(pl.col("day") > day - timedelta(days=IN_USE_DAYS))
-    used = week.group_by("request_model", "response_model").agg(pl.col("n").sum())
-    n = int(used["n"].sum())
+    used = _used(versions, day)
+    n = sum(used.values())
     found: dict[str, Withdrawal] = {}
-    for name, version, when in own.select("name", "version", "withdrawn_on").iter_rows():
-        for asked, answered, n_calls in used.iter_rows():
+    for name, version, when in own:
+        for (asked, answered), n_calls in used.items():
             model = _matched(name, version, asked, answered)
             if model is None or n_calls < _MIN_SHARE * n:
                 continue
@@ -54,13 +52,33 @@ def withdrawals(
     return tuple(sorted(found.values(), key=lambda one: (one.on, one.model)))
 
 
-def _in_force(listed: pl.DataFrame, day: date) -> pl.DataFrame:
+def _in_force(
+    feature_id: str, listed: pl.DataFrame, day: date
+) -> list[tuple[str, str | None, date]]:
+    """Return name, version and day of what the newest lists say is withdrawn."""
+    of = listed["of_feature"]
+    is_its = of.is_null() | (of == feature_id)
+    columns = (listed[name].filter(is_its).to_list() for name in _LISTED)
     end = datetime.combine(day + timedelta(days=1), time())
-    known = listed.filter(pl.col("listed_on").is_null() | (pl.col("listed_on") < end))
-    newest = known.sort("listed_on", nulls_last=False).unique(
-        ["component_id", "version", "of_feature"], keep="last", maintain_order=True
-    )
-    return newest.filter(pl.col("withdrawn_on").is_not_null())
+    known = [row for row in zip(*columns, strict=True) if row[0] is None or row[0] < end]
+    known.sort(key=lambda row: row[0] or datetime.min)  # noqa: DTZ901 - times have no zone
+    newest: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    for row in known:
+        newest.pop(row[1:4], None)
+        newest[row[1:4]] = row
+    return [(row[4], row[3], row[5]) for row in newest.values() if row[5] is not None]
+
+
+def _used(versions: pl.DataFrame, day: date) -> dict[tuple[str | None, str | None], int]:
+    """Return the last week's calls by the model that was asked for, and that answered."""
+    recent = is_production(versions) & (versions["day"] > day - timedelta(days=IN_USE_DAYS))
+    names = ("request_model", "response_model", "n")
+    used: dict[tuple[str | None, str | None], int] = {}
+    for asked, answered, n in zip(
+        *(versions[name].filter(recent).to_list() for name in names), strict=True
+    ):
+        used[asked, answered] = used.get((asked, answered), 0) + n
+    return used
 
 
 def _matched(name: str, version: str | None, asked: str | None, answered: str | None) -> str | None:

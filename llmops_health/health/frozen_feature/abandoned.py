@@ -87,7 +87,7 @@ def check(
     params: Params,
 ) -> Iterator[Finding]:
     """Yield one finding on the three signs."""
-    used = use(summary__versions, day)
+    used = use(summary__versions, day, with_cost=False)
     if used is None:
         yield unused(summary__versions, day)
         return

@@ -84,7 +84,7 @@ def check(
     params: Params,
 ) -> Iterator[Finding]:
     """Yield one finding on the best challenger, and one per other that is better too."""
-    used = use(summary__versions, day)
+    used = use(summary__versions, day, with_cost=False)
     if used is None:
         yield unused(summary__versions, day)
         return
@@ -115,7 +115,7 @@ def figure(
 ) -> Forest | None:
     """Return every challenger's gap against the zone of those too small to change for."""
     tried = _tried(summary__eval_items, day, params)
-    if not tried or use(summary__versions, day) is None:
+    if not tried or use(summary__versions, day, with_cost=False) is None:
         return None
     best = tried[0]
     return Forest(

@@ -36,7 +36,7 @@ from llmops_health.config import Feature
 from llmops_health.findings import CheckParams, Finding, Status, literal, not_enough_data
 from llmops_health.health.frozen_feature._challenger import Duel, duels
 from llmops_health.health.frozen_feature._gain import gain, normal
-from llmops_health.health.frozen_feature._use import Use, production, unused, use
+from llmops_health.health.frozen_feature._use import Use, is_production, unused, use
 from llmops_health.kernels.intervals import Interval
 
 HISTORY_DAYS = 120
@@ -164,8 +164,10 @@ def excesses(
     """Return what upkeep exceeds its return by, and what each passing challenger would save."""
     costs = upkeep(feature, used, params)
     found = []
-    score = champion_score(items, day, params)
-    if params.value_per_correct_usd is not None and score is not None and costs.hours is not None:
+    score = None
+    if params.value_per_correct_usd is not None and costs.hours is not None:
+        score = champion_score(items, day, params)
+    if params.value_per_correct_usd is not None and score is not None:
         worth = used.calls_per_month * params.value_per_correct_usd
         mean, se = score
         error = sqrt(costs.calls_se**2 + (worth * se) ** 2)
@@ -239,7 +241,7 @@ def _saved(
 def _idle(feature: Feature, day: date, versions: pl.DataFrame, params: Params) -> Finding:
     """Return what is said of a feature that is not in use; hours on it return nothing."""
     hours = feature.maintenance_hours_per_month or 0.0
-    was_used = not production(versions).is_empty()
+    was_used = is_production(versions).any()
     quiet = unused(versions, day)
     is_meant_to_run = feature.lifecycle not in {"experimental", "retired"}
     if quiet.status is not Status.NOT_APPLICABLE or not (hours and was_used and is_meant_to_run):

@@ -126,7 +126,7 @@ def check(
     params: Params,
 ) -> Iterator[Finding]:
     """Yield one finding on the age, and one per model in use that is withdrawn soon."""
-    if use(summary__versions, day) is None:
+    if use(summary__versions, day, with_cost=False) is None:
         yield unused(summary__versions, day)
     else:
         known = _changes.known(summary__changes, day)

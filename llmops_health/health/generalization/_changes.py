@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, time, timedelta
 from functools import cached_property
 from math import sqrt
 
@@ -111,13 +113,19 @@ def pooled(compared: Sequence[Comparison], which: Sequence[Flags], level: float)
 
 def n_live(cases: pl.DataFrame, run: Run) -> dict[str, int]:
     """Count the cases that the suite had when a run started, by capability."""
-    live = cases.filter(
-        (pl.col("suite_id") == run.suite_id)
-        & (pl.col("retired_at").is_null() | (pl.col("retired_at") > run.started_at))
-        & (pl.col("added_at").is_null() | (pl.col("added_at").dt.date() <= run.day))
+    is_its = cases["suite_id"] == run.suite_id
+    columns = (
+        cases["capability"],
+        cases["retired_at"] <= run.started_at,
+        cases["added_at"] >= datetime.combine(run.day + timedelta(days=1), time()),
     )
-    counted = live.group_by(pl.col("capability").fill_null(UNNAMED)).len().sort("capability")
-    return dict(counted.iter_rows())
+    rows = zip(*(column.filter(is_its).to_list() for column in columns), strict=True)
+    counted = Counter(
+        UNNAMED if capability is None else capability
+        for capability, is_retired, is_later in rows
+        if not is_retired and not is_later
+    )
+    return dict(sorted(counted.items()))
 
 
 def paired(

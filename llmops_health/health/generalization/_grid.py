@@ -48,44 +48,56 @@ def grid_of(
 
     A case that `core__eval_cases` does not have counts, without a capability.
     """
-    ids = [run.eval_run_id for run in runs]
-    named = cases.lazy().select("suite_id", "case_id", "capability", "input_sha256", "retired_at")
-    retired = pl.col("retired_at") <= runs[-1].started_at
-    rows = (
-        items.lazy()
-        .filter(pl.col("eval_run_id").is_in(ids))
-        .select("suite_id", "eval_run_id", "case_id", "score", "n_trials")
-        .join(named, on=["suite_id", "case_id"], how="left")
-        .filter(~retired.fill_null(value=False))
-        .with_columns(
-            pl.col("capability").fill_null(UNNAMED),
-            cluster=pl.coalesce("input_sha256", "case_id"),
-        )
-        .sort("capability", "cluster", "case_id")
-        .collect()
+    place = {run.eval_run_id: row for row, run in enumerate(runs)}
+    is_theirs = items["eval_run_id"].is_in([*place])
+    of_run, of_case, score, n_trials = (
+        items[name].filter(is_theirs) for name in ("eval_run_id", "case_id", "score", "n_trials")
     )
-    case_id = rows["case_id"].to_numpy()
-    _, first, at = np.unique(case_id, return_index=True, return_inverse=True)
-    column = np.argsort(np.argsort(first))[at]
-    place = {one: row for row, one in enumerate(ids)}
-    row = np.array([place[one] for one in rows["eval_run_id"].to_list()], dtype=np.int64)
-    first = np.sort(first)
-    scores = np.full((len(ids), len(first)), np.nan)
-    scores[row, column] = rows["score"].to_numpy()
-    is_single = np.ones(len(ids), dtype=bool)
-    np.logical_and.at(is_single, row, rows["n_trials"].to_numpy() <= 1)
+    case_ids = of_case.to_list()
+    known = _known(cases, runs[-1])
+    told = {one: known.get(one, (UNNAMED, one)) for one in set(case_ids)}
+    in_order = sorted((*what, one) for one, what in told.items() if what is not None)
+    places = {case_id: at for at, (_, _, case_id) in enumerate(in_order)}
+    column = np.array([places.get(one, -1) for one in case_ids], dtype=np.int64)
+    row = np.zeros(len(column), dtype=np.int64)
+    for run_id, at in place.items():
+        row[(of_run == run_id).to_numpy()] = at
+    is_live = column >= 0
+    scores = np.full((len(runs), len(in_order)), np.nan)
+    scores[row[is_live], column[is_live]] = score.to_numpy()[is_live]
+    is_single = np.ones(len(runs), dtype=bool)
+    is_single[row[is_live & (n_trials.to_numpy() > 1)]] = False
     is_error = np.zeros(scores.shape, dtype=bool)
     if len(errors):
-        failed = errors.filter(pl.col("eval_run_id").is_in(ids)).select("eval_run_id", "case_id")
-        known = dict(zip(case_id.tolist(), column.tolist(), strict=True))
-        for run_id, one in failed.iter_rows():
-            if one in known:
-                is_error[place[run_id], known[one]] = True
-    _, clusters = np.unique(rows["cluster"].to_numpy()[first], return_inverse=True)
+        failed = errors.filter(pl.col("eval_run_id").is_in([*place]))
+        for run_id, one in failed.select("eval_run_id", "case_id").iter_rows():
+            if one in places:
+                is_error[place[run_id], places[one]] = True
+    clusters = [cluster for _, cluster, _ in in_order]
+    number = {cluster: at for at, cluster in enumerate(sorted(set(clusters)))}
     return Grid(
         scores=np.where(is_error, np.nan, scores),
         is_error=is_error,
-        capabilities=rows["capability"].to_numpy()[first].astype(np.str_),
-        clusters=clusters.astype(np.int64),
+        capabilities=np.array([capability for capability, _, _ in in_order], dtype=np.str_),
+        clusters=np.array([number[one] for one in clusters], dtype=np.int64),
         is_single=is_single,
     )
+
+
+def _known(cases: pl.DataFrame, run: Run) -> dict[str, tuple[str, str] | None]:
+    """Return capability and cluster of the cases of a run's suite; None where retired by then."""
+    is_its = cases["suite_id"] == run.suite_id
+    columns = (
+        *(cases[name] for name in ("case_id", "capability", "input_sha256")),
+        cases["retired_at"] <= run.started_at,
+    )
+    rows = zip(*(column.filter(is_its).to_list() for column in columns), strict=True)
+    return {
+        case_id: None
+        if is_retired
+        else (
+            UNNAMED if capability is None else capability,
+            case_id if of_input is None else of_input,
+        )
+        for case_id, capability, of_input, is_retired in rows
+    }

@@ -96,7 +96,9 @@ def known_runs(runs: pl.DataFrame, day: date) -> list[Run]:
     """Return the runs up to a day as they were started, those of one moment by id."""
     found = [
         Run(run_id, suite_id, role, on, start, tuple(rest[:3]), tuple(rest[3:5]), tuple(rest[5:]))
-        for run_id, suite_id, role, on, start, *rest in runs.select(_COLUMNS).iter_rows()
+        for run_id, suite_id, role, on, start, *rest in zip(
+            *(runs[name].to_list() for name in _COLUMNS), strict=True
+        )
         if on <= day
     ]
     return sorted(found, key=_moment)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 
 import numpy as np
 import polars as pl
@@ -31,26 +31,25 @@ def topics_without_cases(
     Without text, cells, or enough users there is none: nothing is known of topics then.
     """
     first = day - timedelta(days=_DAYS - 1)
-    fitted = eval_cells.filter(pl.col("fitted_on") <= day)
-    recent = text_cells.filter(pl.col("day").is_between(first, day))
-    if fitted.is_empty() or recent.is_empty():
+    is_recent = (text_cells["day"] >= first) & (text_cells["day"] <= day)
+    recent = pl.DataFrame([text_cells[name].filter(is_recent) for name in ("call_id", "cell")])
+    if recent.is_empty() or not (eval_cells["fitted_on"] <= day).any():
         return []
-    added, retired = pl.col("added_at").dt.date(), pl.col("retired_at").dt.date()
-    live = fitted.filter((added.is_null() | (added <= day)) & (retired.is_null() | (retired > day)))
-    shares = recent.group_by("cell").agg(share=pl.len() / len(recent))
-    large = shares.filter(pl.col("share") > min_share).join(
-        live.filter(pl.col("cell") != _FAR).select("cell").unique(), on="cell", how="anti"
-    )
-    if large.is_empty():
+    counts = np.bincount(recent["cell"].to_numpy() - _FAR).tolist()
+    shares = {cell: n / len(recent) for cell, n in enumerate(counts, start=_FAR)}
+    covered = _covered(eval_cells, day)
+    large = [cell for cell, share in shares.items() if share > min_share and cell not in covered]
+    if not large:
         return []
-    samples = text_samples.filter(pl.col("day").is_between(first, day))
-    bucketed = recent.join(samples.select("call_id", "bucket"), on="call_id")
+    is_of_days = (text_samples["day"] >= first) & (text_samples["day"] <= day)
+    samples = [text_samples[name].filter(is_of_days) for name in ("call_id", "bucket")]
+    bucketed = recent.join(pl.DataFrame(samples), on="call_id")
     bucket = bucketed["bucket"].to_numpy().astype(np.int64)
     n = np.bincount(bucket, minlength=_N_BUCKETS).astype(np.float64)
     if not len(bucket) or effective_clusters(n) < _MIN_CLUSTERS:
         return []
     findings: list[Finding] = []
-    for cell in large.sort("share", "cell", descending=[True, False])["cell"]:
+    for cell in sorted(large, key=lambda one: (-shares[one], one)):
         inside = bucket[bucketed["cell"].to_numpy() == cell]
         n_inside = np.bincount(inside, minlength=_N_BUCKETS)
         share = bucket_jackknife(np.stack([n_inside, n], axis=1), ratio(0, 1), level=level)
@@ -71,10 +70,27 @@ def topics_without_cases(
                 unit="share",
                 action="Add eval cases for the inputs shown, with the capability they ask for, "
                 "before the tuned model is released.",
-                evidence_sql=_sql(feature, first, day, int(cell)),
+                evidence_sql=_sql(feature, first, day, cell),
             )
         )
     return findings
+
+
+def _covered(eval_cells: pl.DataFrame, day: date) -> set[int]:
+    """Return the cells in which a case lies that the suite had at the end of a day."""
+    end = datetime.combine(day + timedelta(days=1), time())
+    columns = (
+        eval_cells["cell"],
+        eval_cells["fitted_on"] <= day,
+        eval_cells["added_at"] >= end,
+        eval_cells["retired_at"] < end,
+    )
+    rows = zip(*(column.to_list() for column in columns), strict=True)
+    return {
+        cell
+        for cell, is_fitted, is_later, is_retired in rows
+        if is_fitted and not is_later and not is_retired and cell != _FAR
+    }
 
 
 def _sql(feature: Feature, first: date, day: date, cell: int) -> str:

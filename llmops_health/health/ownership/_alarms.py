@@ -5,7 +5,7 @@ An alarm is open from the end of the first day on which a check fails. Nothing i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
@@ -23,7 +23,7 @@ JOINED_DAYS: Final = 2
 """Days without alarm that do not end one: a check may be silent for lack of labels."""
 
 _FALSE_DISCOVERY_RATE: Final = 0.05
-_CHECK: Final = ["mode", "check_name", "segment"]
+_CHECK: Final = ("mode", "check_name", "segment")
 _DAY_SECONDS: Final = 86_400
 
 
@@ -72,51 +72,71 @@ def alarms(findings: pl.DataFrame, said: pl.DataFrame) -> list[Alarm]:
     said
         Rows of `core__acknowledgements` up to the same day, see `said_by`.
     """
-    counted = ~pl.col("mode").is_in(NOT_COUNTED) & (pl.col("status") == Status.FAIL.value)
-    failing = _that_count(findings).filter(counted).select("day", *_CHECK).unique()
-    if failing.is_empty():
+    failing = _failing(findings)
+    if not failing:
         return []
-    later = pl.col("day").diff().over(_CHECK).dt.total_days()
-    runs = (
-        failing.sort(*_CHECK, "day")
-        .with_columns(run=(later.is_null() | (later > JOINED_DAYS + 1)).cum_sum())
-        .group_by("run", *_CHECK)
-        .agg(first=pl.col("day").min(), last=pl.col("day").max())
-        .sort(*_CHECK, "first")
-    )
     answers: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for one in said.sort("acknowledged_at").iter_rows(named=True):
         answers.setdefault((one["mode"], one["check_name"]), []).append(one)
     return [
-        _answered(Alarm(**row), answers.get((row["mode"], row["check_name"]), []))
-        for row in runs.select(*_CHECK, "first", "last").iter_rows(named=True)
+        _answered(Alarm(*check, first, last), answers.get(check[:2], []))
+        for check, days in sorted(failing.items())
+        for first, last in _runs(days)
     ]
 
 
 def said_by(acknowledgements: pl.DataFrame, day: date) -> pl.DataFrame:
     """Return what had been said by the end of a day."""
     end = datetime.combine(day + timedelta(days=1), time())
-    return acknowledgements.filter(pl.col("acknowledged_at") < end)
+    return acknowledgements.filter(acknowledgements["acknowledged_at"] < end)
 
 
-def _that_count(findings: pl.DataFrame) -> pl.DataFrame:
-    """Leave out failing findings that do not count among the tests of their day."""
-    tested = findings.filter(pl.col("p_value").is_not_null())
-    in_doubt = tested.filter(pl.col("status") == Status.FAIL.value)["day"].unique()
-    if in_doubt.is_empty():
-        return findings
-    limits = {
-        day: _limit(rows["p_value"].to_numpy())
-        for (day,), rows in tested.filter(pl.col("day").is_in(in_doubt.implode())).group_by("day")
+def _failing(findings: pl.DataFrame) -> dict[tuple[str, str, str], set[date]]:
+    """Return the failing days of each check and segment that count among the tests of their day."""
+    is_fail = findings["status"] == Status.FAIL.value
+    columns = (findings[name].filter(is_fail).to_list() for name in (*_CHECK, "day", "p_value"))
+    rows = [*zip(*columns, strict=True)]
+    in_doubt: dict[date, list[float]] = {}
+    for *_, on, p in rows:
+        if p is not None:
+            in_doubt.setdefault(on, []).append(p)
+    limits = _limits(findings, in_doubt) if in_doubt else {}
+    found: dict[tuple[str, str, str], set[date]] = {}
+    for mode, check_name, segment, on, p in rows:
+        if mode not in NOT_COUNTED and (p is None or p <= limits.get(on, 1.0)):
+            found.setdefault((mode, check_name, segment), set()).add(on)
+    return found
+
+
+def _limits(findings: pl.DataFrame, in_doubt: Mapping[date, list[float]]) -> dict[date, float]:
+    """Return the largest p-value that counts, of the days on which not all of `in_doubt` do."""
+    tested: dict[date, list[float]] = {}
+    for on, p in zip(findings["day"].to_list(), findings["p_value"].to_list(), strict=True):
+        if p is not None and on in in_doubt:
+            tested.setdefault(on, []).append(p)
+    # Adjusted for their number, a p-value is at most as many times as large.
+    return {
+        on: _limit(np.array(its))
+        for on, its in tested.items()
+        if not all(p * len(its) <= _FALSE_DISCOVERY_RATE for p in in_doubt[on])
     }
-    limit = pl.col("day").replace_strict(limits, default=1.0, return_dtype=pl.Float64)
-    return findings.filter(pl.col("p_value").is_null() | (pl.col("p_value") <= limit))
 
 
 def _limit(p: np.ndarray[Any, np.dtype[np.float64]]) -> float:
     """Return the largest p-value that counts among those of a day, -1 where none does."""
     adjusted = benjamini_hochberg(p, q=_FALSE_DISCOVERY_RATE).adjusted
     return float(np.max(p[adjusted <= _FALSE_DISCOVERY_RATE], initial=-1.0))
+
+
+def _runs(days: Iterable[date]) -> list[tuple[date, date]]:
+    """Return the first and last day of each run of days; `JOINED_DAYS` between do not end one."""
+    found: list[tuple[date, date]] = []
+    for on in sorted(days):
+        if found and (on - found[-1][1]).days <= JOINED_DAYS + 1:
+            found[-1] = (found[-1][0], on)
+        else:
+            found.append((on, on))
+    return found
 
 
 def _answered(alarm: Alarm, answers: list[dict[str, Any]]) -> Alarm:

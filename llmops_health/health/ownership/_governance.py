@@ -17,7 +17,7 @@ import polars as pl
 
 from llmops_health.config import Feature
 from llmops_health.health.ownership import _owners
-from llmops_health.health.ownership._owners import Named
+from llmops_health.health.ownership._owners import Entry, Named
 from llmops_health.health.provenance._ledger import Step
 from llmops_health.kernels.tristate import TriStateScore, tri_state_score
 
@@ -40,6 +40,7 @@ _WEIGHTS: Final = {
     "retention": 2.0,
     "repository": 1.0,
 }
+_VERSIONS: Final = ("day", "prompt", "response_model", "service", "n")
 State = Literal["pass", "fail", "unknown"]
 ITEMS: Final = tuple(_WEIGHTS)
 GATES: Final = frozenset({"owner", "eval gate", "rollback", "incident contact", "retention"})
@@ -76,13 +77,13 @@ class Item:
 class Record:
     """What is known of a feature up to the end of a day.
 
-    `entries` are the catalogue's rows about it, `versions` those of production calls.
+    `entries` are what the catalogue has about it, `versions` those of production calls.
     """
 
     feature: Feature
     day: date
     named: Sequence[Named]
-    entries: pl.DataFrame
+    entries: Sequence[Entry]
     versions: pl.DataFrame
     eval_runs: pl.DataFrame
     steps: Sequence[Step]
@@ -100,14 +101,16 @@ class Record:
         acknowledgements: pl.DataFrame,
     ) -> Record:
         """Return the record of a feature from the tables as they are."""
-        live = versions.filter(pl.col("run_kind").is_in(["prod", "unknown"]))
+        kind = versions["run_kind"]
+        is_live = (kind == "prod") | (kind == "unknown")
+        live = pl.DataFrame([versions[name].filter(is_live) for name in _VERSIONS])
         named, entries = _owners.named(feature, parts), _owners.entries(feature, parts)
         return cls(feature, day, named, entries, live, eval_runs, steps, acknowledgements)
 
 
 def items(record: Record) -> list[Item]:
     """Return the items that apply to a feature, in the order of `ITEMS`."""
-    notes = _notes(record.entries["attributes"].to_list())
+    notes = _notes([one.attributes for one in record.entries])
     found = [
         _owner(record),
         _eval_gate(record),
@@ -146,9 +149,10 @@ def _eval_gate(record: Record) -> Item:
     """Say whether a suite is named and was run lately: a gate is known by its use."""
     feature, runs = record.feature, record.eval_runs
     allowed = EVAL_DAYS[feature.risk_tier or "medium"]
-    of_suites = runs.filter(pl.col("suite_id").is_in(list(feature.eval_suites)))
-    last = (of_suites if feature.eval_suites else runs)["day"].max()
-    age = (record.day - last).days if isinstance(last, date) else None
+    ran = zip(runs["suite_id"].to_list(), runs["day"].to_list(), strict=True)
+    counted = (on for suite, on in ran if not feature.eval_suites or suite in feature.eval_suites)
+    last = max(counted, default=None)
+    age = None if last is None else (record.day - last).days
     if feature.eval_suites:
         suites = ", ".join(feature.eval_suites)
         if age is None:
@@ -189,16 +193,12 @@ def _earlier_version(versions: pl.DataFrame) -> tuple[str, str, date] | None:
     for column, what in (("prompt", "prompt"), ("response_model", "model"), ("service", "service")):
         if versions[column].n_unique() < 2:
             continue
-        last_days = (
-            versions.drop_nulls(column)
-            .group_by(column)
-            .agg(last=pl.col("day").max(), n=pl.col("n").sum())
-            .sort("last", column, descending=True)
-        )
+        last_days = versions.group_by(column).agg(pl.col("day").max(), pl.col("n").sum())
         # One call is no version that was in use.
-        used = last_days.filter(pl.col("n") >= 10)
-        if len(used) > 1 and used["last"][1] < used["last"][0]:
-            return what, str(used[column][1]), used["last"][1]
+        used = [(on, value) for value, on, n in last_days.rows() if value is not None and n >= 10]
+        used.sort(reverse=True)
+        if len(used) > 1 and used[1][0] < used[0][0]:
+            return what, used[1][1], used[1][0]
     return None
 
 
@@ -269,8 +269,7 @@ def _expired(age: int, allowed: int) -> State:
 
 
 def _source(record: Record) -> str | None:
-    listed = record.entries["source_uri"].drop_nulls()
-    return str(listed[0]) if len(listed) else None
+    return next((one.source_uri for one in record.entries if one.source_uri is not None), None)
 
 
 def _notes(attributes: Sequence[str | None]) -> dict[str, Any]:

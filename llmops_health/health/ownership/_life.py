@@ -45,12 +45,10 @@ def life(feature: Feature, versions: pl.DataFrame, day: date, min_calls: int) ->
         Production calls of the last days from which it is used: fewer are tests, or an id that
         was mistyped.
     """
-    recent = versions.filter(pl.col("day") > day - timedelta(days=USE_DAYS))
     kind = versions["run_kind"]
-    of_production = recent.filter(
-        pl.col("run_kind") == ("prod" if (kind == "prod").any() else "unknown")
-    )
-    n_calls = int(of_production["n"].sum())
+    of_production = kind == ("prod" if (kind == "prod").any() else "unknown")
+    is_recent = versions["day"] > day - timedelta(days=USE_DAYS)
+    n_calls = int(versions["n"].filter(is_recent & of_production).sum())
     is_launched = feature.launched_on is None or feature.launched_on <= day
     return Life(n_calls, n_calls >= min_calls, is_launched and feature.lifecycle in _IN_SERVICE)
 

@@ -24,6 +24,8 @@ HISTORY_DAYS: Final = 90
 
 State = Literal["logged", "partly", "missing", "not_needed"]
 _SELDOM: Final = ("eval_calls", "eval_runs", "eval_results")
+_PLACES: Final = [place for need in NEEDS for place in (need.place, *need.instead)]
+_CONFIGURED: Final = {key for table, key in _PLACES if table == CONFIGURATION}
 Counts = Mapping[Place, tuple[int, int]]
 """Rows that say it, and all rows, by table and column."""
 
@@ -64,9 +66,11 @@ def counts(
     parts
         Rows of `summary__listed_parts` that were listed by the day.
     """
-    recent = readiness.filter(
-        pl.col("table_name").is_in(_SELDOM) | (pl.col("day") > day - timedelta(days=CALLS_DAYS))
-    )
+    counted = readiness["day"] > day - timedelta(days=CALLS_DAYS)
+    for table in _SELDOM:
+        counted |= readiness["table_name"] == table
+    names = ("table_name", "field", "n_known", "n")
+    recent = pl.DataFrame([readiness[name].filter(counted) for name in names])
     summed = recent.group_by("table_name", "field").agg(pl.col("n_known", "n").sum())
     found: dict[Place, tuple[int, int]] = {
         (table, field): (known, n) for table, field, known, n in summed.iter_rows()
@@ -76,7 +80,7 @@ def counts(
         | _of_cases(cases, day)
         | _of_steps(steps)
         | _of_parts(feature, parts)
-        | {(CONFIGURATION, key): (int(_is_given(feature, key)), 1) for key in _configured()}
+        | {(CONFIGURATION, key): (int(_is_given(feature, key)), 1) for key in _CONFIGURED}
     )
 
 
@@ -111,11 +115,6 @@ def _cell(feature: Feature, need: Need, found: Counts) -> Cell:
     return Cell(need, state, known, share)
 
 
-def _configured() -> set[str]:
-    places = (place for need in NEEDS for place in (need.place, *need.instead))
-    return {key for table, key in places if table == CONFIGURATION}
-
-
 def _is_given(feature: Feature, key: str) -> bool:
     value = getattr(feature, key)
     return value is not None and value not in {"", ()}
@@ -123,14 +122,15 @@ def _is_given(feature: Feature, key: str) -> bool:
 
 def _of_cases(cases: pl.DataFrame, day: date) -> dict[Place, tuple[int, int]]:
     end = datetime.combine(day + timedelta(days=1), time())
-    added, retired = pl.col("added_at"), pl.col("retired_at")
-    live = cases.filter((added.is_null() | (added < end)) & (retired.is_null() | (retired >= end)))
-    n = len(live)
+    is_other = (cases["added_at"] >= end) | (cases["retired_at"] < end)
+    n = len(cases) - int(is_other.sum())
     if not n:
         return {}
+    capability = cases["capability"]
+    n_capable = capability.count() - capability.filter(is_other).count()
     return {
         ("eval_cases", "case_id"): (n, n),
-        ("eval_cases", "capability"): (live["capability"].count(), n),
+        ("eval_cases", "capability"): (n_capable, n),
     }
 
 
@@ -141,13 +141,14 @@ def _of_steps(steps: pl.DataFrame) -> dict[Place, tuple[int, int]]:
 
 def _of_parts(feature: Feature, parts: pl.DataFrame) -> dict[Place, tuple[int, int]]:
     entries = _owners.entries(feature, parts)
-    n_owned = entries["owner"].count()
-    own = parts.filter((pl.col("of_feature") == feature.id) & (pl.col("kind") != "application"))
+    n_owned = sum(one.owner is not None for one in entries)
+    is_own = (parts["of_feature"] == feature.id) & (parts["kind"] != "application")
+    n_own = int(is_own.sum())
     found: dict[Place, tuple[int, int]] = {}
     if len(entries):
         found["components", "owner"] = (n_owned, len(entries))
-    if len(own):
-        found["components", "component_id"] = (len(own), len(own))
+    if n_own:
+        found["components", "component_id"] = (n_own, n_own)
         for column in ("sha256", "license"):
-            found["components", column] = (own[column].count(), len(own))
+            found["components", column] = (parts[column].filter(is_own).count(), n_own)
     return found

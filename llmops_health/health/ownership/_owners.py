@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import polars as pl
 
@@ -44,6 +44,17 @@ class Named:
         return f"{listed} ({self.source})"
 
 
+class Entry(NamedTuple):
+    """An application as the catalogue has it; `of` None: of no feature."""
+
+    component_id: str
+    of: str | None
+    name: str
+    owner: str | None
+    attributes: str | None
+    source_uri: str | None
+
+
 def named(feature: Feature, parts: pl.DataFrame) -> list[Named]:
     """Return what each source that names an owner of a feature says, the configuration first.
 
@@ -55,7 +66,7 @@ def named(feature: Feature, parts: pl.DataFrame) -> list[Named]:
     found = [Named(CONFIGURATION, owners(feature.owner))]
     if len(parts):
         found += [
-            Named(CATALOGUE, _distinct(entries(feature, parts)["owner"].to_list())),
+            Named(CATALOGUE, _distinct(one.owner for one in entries(feature, parts))),
             Named(CODEOWNERS, code_owners(parts, feature.id)),
         ]
     return [one for one in found if one.names]
@@ -63,24 +74,30 @@ def named(feature: Feature, parts: pl.DataFrame) -> list[Named]:
 
 def known(parts: pl.DataFrame, day: date) -> pl.DataFrame:
     """Return the parts that were listed by the end of a day."""
-    if parts["listed_on"].null_count() == len(parts):
-        return parts
-    end = datetime.combine(day + timedelta(days=1), time())
-    return parts.filter(pl.col("listed_on").is_null() | (pl.col("listed_on") < end))
+    is_later = parts["listed_on"] >= datetime.combine(day + timedelta(days=1), time())
+    return parts.filter(~is_later.fill_null(value=False)) if is_later.any() else parts
 
 
-def entries(feature: Feature, parts: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows of applications that say they are the feature, or are called like it."""
-    is_its = pl.col("of_feature") == feature.id
-    is_called = pl.col("of_feature").is_null() & (pl.col("name") == feature.id)
-    is_entry = (pl.col("kind") == "application") & ~_is_rule()
-    return parts.filter(is_entry & (is_its | is_called))
+def entries(feature: Feature, parts: pl.DataFrame) -> list[Entry]:
+    """Return the applications that say they are the feature, or are called like it."""
+    return [
+        one
+        for one in _catalogue(parts)
+        if one.of == feature.id or (one.of is None and one.name == feature.id)
+    ]
 
 
 def catalogue_owners(parts: pl.DataFrame) -> set[str]:
     """Return the owners that the catalogue knows of anything, by their `identity`."""
-    listed = parts.filter((pl.col("kind") == "application") & ~_is_rule())["owner"].to_list()
-    return {identity(name) for name in _distinct(listed)}
+    return {identity(name) for name in _distinct(one.owner for one in _catalogue(parts))}
+
+
+def _catalogue(parts: pl.DataFrame) -> list[Entry]:
+    is_application = parts["kind"] == "application"
+    names = ("component_id", "of_feature", "name", "owner", "attributes", "source_uri")
+    columns = (parts[name].filter(is_application).to_list() for name in names)
+    rows = zip(*columns, strict=True)
+    return [Entry(*row) for row in rows if not row[0].startswith(RULE)]
 
 
 def code_owners(parts: pl.DataFrame, feature_id: str) -> tuple[str, ...]:
@@ -88,9 +105,10 @@ def code_owners(parts: pl.DataFrame, feature_id: str) -> tuple[str, ...]:
 
     Where no rule is for everything, all that are named by any.
     """
-    rules = parts.filter((pl.col("of_feature") == feature_id) & _is_rule())
-    if rules.is_empty():
+    is_its = parts["of_feature"] == feature_id
+    if not any(one.startswith(RULE) for one in parts["component_id"].filter(is_its).to_list()):
         return ()
+    rules = parts.filter(is_its).filter(pl.col("component_id").str.starts_with(RULE))
     line = pl.col("attributes").str.json_path_match("$.line").cast(pl.Int64, strict=False)
     listed = rules.sort(line, nulls_last=False, maintain_order=True)
     of_all = listed.filter(pl.col("name").is_in(["*", "/", "/*", "**", "/**", "."]))
@@ -138,10 +156,6 @@ def is_person(name: str) -> bool:
 def same(some: Iterable[str], others: Iterable[str]) -> bool:
     """Whether any owner is in both."""
     return bool({identity(one) for one in some} & {identity(one) for one in others})
-
-
-def _is_rule() -> pl.Expr:
-    return pl.col("component_id").str.starts_with(RULE)
 
 
 def _distinct(texts: Iterable[str | None]) -> tuple[str, ...]:

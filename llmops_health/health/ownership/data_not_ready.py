@@ -143,7 +143,7 @@ def cells_of(
         day,
         readiness,
         cases,
-        steps.filter(pl.col("pipeline_id").is_in(sorted(own))),
+        steps.filter(pl.col("pipeline_id").is_in(sorted(own))) if own else steps.clear(),
         _owners.known(parts, day),
     )
     return _matrix.matrix(feature, found)

@@ -22,9 +22,10 @@ Source
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import NamedTuple
 
 import polars as pl
 from pydantic import Field
@@ -37,6 +38,10 @@ HISTORY_DAYS = 28
 
 _MODELS = frozenset({"model", "hosted_model", "checkpoint", "adapter"})
 _MOST_NAMED = 5
+_COLUMNS = (
+    *("component_id", "kind", "name", "of_feature", "owner", "supplier"),
+    "crosses_trust_boundary",
+)
 
 
 class Params(CheckParams):
@@ -52,6 +57,18 @@ class Params(CheckParams):
         ),
         description="Kinds of parts that are asked: of libraries a registry knows the publisher.",
     )
+
+
+class _Row(NamedTuple):
+    """What a list says of a part; `of` None: of no feature."""
+
+    component_id: str
+    kind: str
+    name: str
+    of: str | None
+    owner: str | None
+    supplier: str | None
+    crosses: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +98,10 @@ def check(
     params: Params,
 ) -> Iterator[Finding]:
     """Yield one finding on all parts."""
-    listed = _owners.known(summary__listed_parts, day).filter(pl.col("kind").is_in(params.kinds))
-    own = listed.filter(pl.col("of_feature") == feature.id)["component_id"].to_list()
-    reached = _reached(set(own), core__component_edges, params.max_hops)
-    parts = _parts(feature, listed, reached, _models(summary__versions, day))
+    listed = _rows(feature, _owners.known(summary__listed_parts, day), params.kinds)
+    own = {row.component_id for row in listed if row.of is not None}
+    reached = _reached(own, core__component_edges, params.max_hops)
+    parts = _parts(listed, reached, _models(summary__versions, day))
     if not parts:
         yield not_enough_data(0, "No list names a part of it: who answers for them is not known.")
         return
@@ -137,42 +154,44 @@ def _gravity(grave: Sequence[Part], feature: Feature) -> str:
     return "; ".join(told) + "."
 
 
-def _parts(
-    feature: Feature, listed: pl.DataFrame, reached: set[str], models: set[str]
-) -> list[Part]:
+def _rows(feature: Feature, parts: pl.DataFrame, kinds: Collection[str]) -> list[_Row]:
+    """Return the rows of these kinds that are the feature's, or of no feature."""
+    of = parts["of_feature"]
+    is_its = of.is_null() | (of == feature.id)
+    columns = (parts[name].filter(is_its).to_list() for name in _COLUMNS)
+    rows = (_Row(*row) for row in zip(*columns, strict=True))
+    return [row for row in rows if row.kind in kinds]
+
+
+def _parts(listed: Sequence[_Row], reached: set[str], models: set[str]) -> list[Part]:
     """Return the feature's parts, and the shared ones that it uses."""
-    own = listed.filter(pl.col("of_feature") == feature.id)
-    shared = listed.filter(pl.col("of_feature").is_null())
-    is_used = pl.col("component_id").is_in(sorted(reached)) | pl.col("name").is_in(sorted(models))
-    found = (
-        pl.concat([own, shared.filter(is_used)])
-        .group_by("component_id", maintain_order=True)
-        .agg(
-            pl.col("kind", "name").last(),
-            pl.col("of_feature").is_null().all(),
-            pl.col("owner", "supplier").drop_nulls(),
-            pl.col("crosses_trust_boundary").fill_null(value=False).any(),
-        )
-    )
+    own = [row for row in listed if row.of is not None]
+    shared = [row for row in listed if row.of is None]
+    used = [row for row in shared if row.component_id in reached or row.name in models]
+    by_id: dict[str, list[_Row]] = {}
+    for row in [*own, *used]:
+        by_id.setdefault(row.component_id, []).append(row)
     return [
         Part(
             component_id=component_id,
-            kind=kind,
-            name=name,
-            is_shared=is_shared,
-            is_owned=any(map(_owners.owners, {*owners, *suppliers})),
-            crosses=crosses,
+            kind=rows[-1].kind,
+            name=rows[-1].name,
+            is_shared=all(row.of is None for row in rows),
+            is_owned=any(_owners.owners(row.owner) or _owners.owners(row.supplier) for row in rows),
+            crosses=any(row.crosses for row in rows),
         )
-        for component_id, kind, name, is_shared, owners, suppliers, crosses in found.iter_rows()
+        for component_id, rows in by_id.items()
     ]
 
 
 def _reached(start: set[str], edges: pl.DataFrame, max_hops: int) -> set[str]:
     """Return what a few steps from the feature's parts lead to."""
+    needs: dict[str, list[str]] = {}
+    for src, dst in zip(edges["src"].to_list(), edges["dst"].to_list(), strict=True):
+        needs.setdefault(src, []).append(dst)
     found, ahead = set(start), set(start)
     for _ in range(max_hops):
-        further = edges.filter(pl.col("src").is_in(sorted(ahead)))["dst"].to_list()
-        ahead = set(further) - found
+        ahead = {dst for src in ahead for dst in needs.get(src, ())} - found
         found |= ahead
         if not ahead:
             break
@@ -181,9 +200,11 @@ def _reached(start: set[str], edges: pl.DataFrame, max_hops: int) -> set[str]:
 
 def _models(versions: pl.DataFrame, day: date) -> set[str]:
     """Return the names by which models answered lately."""
-    recent = versions.filter(pl.col("day") > day - timedelta(days=HISTORY_DAYS))
-    asked, answered = recent["request_model"].unique(), recent["response_model"].unique()
-    return {str(name) for name in [*asked, *answered] if name is not None}
+    is_recent = versions["day"] > day - timedelta(days=HISTORY_DAYS)
+    asked, answered = (
+        versions[name].filter(is_recent).to_list() for name in ("request_model", "response_model")
+    )
+    return {*asked, *answered} - {None}
 
 
 def _listed(parts: Sequence[Part]) -> str:

@@ -56,6 +56,8 @@ def varied(
     found = {}
     for name in names:
         columns = LEVERS[name]
+        if all(rows[column].n_unique() == 1 for column in columns):
+            continue
         per = rows.group_by(columns).agg(pl.col("n").sum(), pl.col("sum_score").sum())
         common = per["n"].to_numpy() >= max(least, least_share * total)
         if common.sum() > 1:

@@ -44,7 +44,7 @@ def outcomes(table: pl.DataFrame, day: date, n_days: int, least: int) -> Outcome
     Labels come first, then what people said or did most, then a judge's scores; None where there
     are too few of each. Labels of a feature that mostly predicts nothing are no outcome.
     """
-    rows = production(table.filter(pl.col("day") > day - timedelta(days=n_days)))
+    rows = production(table, day, n_days)
     totals = rows.group_by(_BY).agg(pl.col("n", "n_unanswered").sum()).rows()
     enough = [
         (_ORDER.index(outcome), -n, name)
@@ -56,13 +56,14 @@ def outcomes(table: pl.DataFrame, day: date, n_days: int, least: int) -> Outcome
     place, _, name = min(enough)
     outcome = _ORDER[place]
     words = _WORDS.get(outcome, f"scores of {name or 'unnamed feedback'}")
-    return Outcomes(words, rows.filter((pl.col("outcome") == outcome) & (pl.col("name") == name)))
+    if len(totals) > 1:
+        rows = rows.filter((rows["outcome"] == outcome) & (rows["name"] == name))
+    return Outcomes(words, rows)
 
 
 def n_outcomes(table: pl.DataFrame, day: date, n_days: int) -> int:
     """Return the outcomes of all kinds in the window."""
-    rows = table.filter(pl.col("day") > day - timedelta(days=n_days))
-    return int(production(rows)["n"].sum())
+    return int(production(table, day, n_days)["n"].sum())
 
 
 def per_bucket(

@@ -26,6 +26,10 @@ SEEN_DAYS = 7
 COUNTED_DAYS = 14
 """Days that each row of `summary__answers` counts."""
 
+_COLUMNS = (
+    *("day", "run_kind", "prompt_key", "settings_key", "is_greedy"),
+    *("answer", "predicted_label", "n"),
+)
 _MIN_GROUPS = 8
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
@@ -64,9 +68,14 @@ def repeats(answers: pl.DataFrame, day: date) -> Repeats | None:
 
     Only the newest row of each counts: it holds the days before.
     """
-    seen = answers.filter(pl.col("day").is_between(day - timedelta(days=SEEN_DAYS - 1), day))
-    if seen.is_empty():
+    is_seen = (answers["day"] > day - timedelta(days=SEEN_DAYS)) & (answers["day"] <= day)
+    if not is_seen.any():
         return None
+    seen = pl.DataFrame([answers[name].filter(is_seen) for name in _COLUMNS]).with_columns(
+        pl.col("run_kind").hash(seed=0),
+        pl.col("is_greedy").fill_null(value=False),
+        pl.col("predicted_label").rank("dense").fill_null(0),
+    )
     key, group = np.unique(_keys(seen), return_inverse=True)
     days, n = seen["day"].to_physical().to_numpy(), seen["n"].to_numpy().astype(np.float64)
     newest = np.full(len(key), days.min())
@@ -78,9 +87,9 @@ def repeats(answers: pl.DataFrame, day: date) -> Repeats | None:
     kept = is_newest & again[group]
     place, n = (np.cumsum(again) - 1)[group[kept]], n[kept]
     n_groups = int(again.sum())
-    greedy = seen["is_greedy"].fill_null(value=False).to_numpy()[kept]
+    greedy = seen["is_greedy"].to_numpy()[kept]
     raw = _counts(place, np.unique(seen["answer"].to_numpy()[kept], return_inverse=True)[1], n)
-    label = seen["predicted_label"].rank("dense").fill_null(0).to_numpy().astype(np.int64)[kept] - 1
+    label = seen["predicted_label"].to_numpy().astype(np.int64)[kept] - 1
     table = np.zeros((n_groups, int(label.max()) + 1))
     np.add.at(table, (place[label >= 0], label[label >= 0]), n[label >= 0])
     return Repeats(
@@ -93,11 +102,11 @@ def repeats(answers: pl.DataFrame, day: date) -> Repeats | None:
 
 
 def _keys(rows: pl.DataFrame) -> npt.NDArray[np.uint64]:
-    """Return one number per run_kind, prompt and settings; two alike are as good as impossible."""
+    """Return one number per hash of run_kind, prompt and settings, as good as never two alike."""
     prompt, settings = (
         rows[name].to_numpy().astype(np.uint64) for name in ("prompt_key", "settings_key")
     )
-    kind = rows["run_kind"].hash(seed=0).to_numpy()
+    kind = rows["run_kind"].to_numpy()
     return np.asarray(((prompt * _MULTIPLIER) ^ settings) * _MULTIPLIER ^ kind)
 
 

@@ -5,7 +5,7 @@ A condition is written once, in SQL: it chooses rows here, and is the evidence o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from functools import cache
 
@@ -18,6 +18,9 @@ ONE_ANSWER = ("classifier", "extraction")
 """Kinds of features whose questions have one right answer."""
 
 VALUES = ("temperature", "top_p", "top_k", "max_tokens", "frequency_penalty", "presence_penalty")
+
+COLUMNS = {name: f"{name}_bin" if name == "max_tokens" else name for name in VALUES}
+"""Columns of `summary__parameters` that hold them."""
 
 SAYS_NOTHING = (
     "(params_known is not null and not params_known) or (params_known is null and "
@@ -36,19 +39,26 @@ def chosen(condition: str) -> pl.Expr:
     return pl.sql_expr(condition).fill_null(value=False)
 
 
-def production(table: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows of production: `run_kind` prod, or unknown where no row at all is prod."""
-    is_prod = table["run_kind"] == "prod"
-    return table.filter(is_prod if is_prod.any() else table["run_kind"] == "unknown")
+def production(table: pl.DataFrame, day: date, n_days: int) -> pl.DataFrame:
+    """Return the rows of production of the `n_days` days that end with `day`.
+
+    Production is `run_kind` prod, or unknown where no row at all is prod.
+    """
+    kind = table["run_kind"]
+    is_live = kind == "prod"
+    is_live = is_live if is_live.any() else kind == "unknown"
+    return table.filter(is_live & (table["day"] > day - timedelta(days=n_days)))
 
 
 def recent(table: pl.DataFrame, day: date, n_days: int) -> pl.DataFrame:
     """Return the rows of the `n_days` days that end with `day`."""
-    return table.filter(pl.col("day") > day - timedelta(days=n_days))
+    return table.filter(table["day"] > day - timedelta(days=n_days))
 
 
 def said(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the rows of calls that say with which settings they were made."""
+    if rows["params_known"].all(ignore_nulls=False):
+        return rows
     return rows.filter(~chosen(SAYS_NOTHING))
 
 
@@ -57,15 +67,15 @@ def n_calls(rows: pl.DataFrame) -> int:
     return int(rows["n"].sum())
 
 
-def silence(rows: pl.DataFrame, n_days: int) -> Finding | None:
+def silence(rows: pl.DataFrame, known: pl.DataFrame, n_days: int) -> Finding | None:
     """Say why calls tell nothing of their settings; None if they do.
 
-    `rows` are those of the last `n_days` days in production.
+    `rows` are those of the last `n_days` days in production, `known` what `said` leaves of them.
     """
     n = n_calls(rows)
     if not n:
         return not_enough_data(0, f"No production call is logged in {n_days} days.")
-    if said(rows).is_empty():
+    if known.is_empty():
         return not_enough_data(
             n, f"None of the {n} calls of {n_days} days says with which parameters it was made."
         )
@@ -77,18 +87,28 @@ def in_words(feature: Feature) -> str:
     return f"{'an' if feature.kind[0] in 'aeiou' else 'a'} {feature.kind} feature"
 
 
-def parameter_values(rows: pl.DataFrame, by: Iterable[str]) -> pl.DataFrame:
+def varying(rows: pl.DataFrame) -> list[str]:
+    """Return the parameters that have more than one value, null among them."""
+    return [name for name in VALUES if rows[COLUMNS[name]].n_unique() > 1]
+
+
+def parameter_values(
+    rows: pl.DataFrame, by: Iterable[str], parameters: Sequence[str]
+) -> pl.DataFrame:
     """Return the calls per day, columns `by`, parameter and value, of values that are known.
 
     A value is null where it is known not to be set. Rows of max_tokens have its first two digits.
     """
     groups = list(by)
-    columns = {name: f"{name}_bin" if name == "max_tokens" else name for name in VALUES}
     long = rows.select(
-        "day", *groups, "n", "params_known", **{name: pl.col(at) for name, at in columns.items()}
-    ).with_columns(pl.col(VALUES).cast(pl.Float64))
+        "day",
+        *groups,
+        "n",
+        "params_known",
+        **{name: pl.col(COLUMNS[name]).cast(pl.Float64) for name in parameters},
+    )
     told = long.unpivot(
-        VALUES,
+        parameters,
         index=["day", *groups, "n", "params_known"],
         variable_name="parameter",
         value_name="value",
@@ -110,8 +130,8 @@ def is_reasoning(model: str, families: Iterable[str]) -> bool:
 
 def reasoning_models(rows: pl.DataFrame, families: Iterable[str]) -> list[str]:
     """Return the names among these rows that belong to one of the families, sorted."""
-    names: list[str] = rows["request_model"].drop_nulls().unique().sort().to_list()
-    return [name for name in names if is_reasoning(name, families)]
+    names: set[str | None] = set(rows["request_model"].to_list())
+    return sorted(name for name in names if name is not None and is_reasoning(name, families))
 
 
 def temperature_sql(default: float, models: Iterable[str]) -> str:

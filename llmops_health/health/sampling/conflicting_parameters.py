@@ -45,7 +45,6 @@ from llmops_health.health.sampling._settings import (
     n_calls,
     production,
     reasoning_models,
-    recent,
     said,
     silence,
     temperature_sql,
@@ -165,12 +164,12 @@ def check(
     params: Params,
 ) -> Iterator[Finding]:
     """Yield one finding about all rules, then one for each that is broken."""
-    rows = recent(production(summary__parameters), day, HISTORY_DAYS)
-    refusal = silence(rows, HISTORY_DAYS)
+    rows = production(summary__parameters, day, HISTORY_DAYS)
+    known = said(rows)
+    refusal = silence(rows, known, HISTORY_DAYS)
     if refusal:
         yield refusal
         return
-    known = said(rows)
     broken = [
         *_by_setting(feature, day, known, list(_rules(feature, known, params)), params),
         *_by_count(feature, day, rows, params),
@@ -302,9 +301,8 @@ def _seed_on_some(
 
 
 def _by_count(feature: Feature, day: date, rows: pl.DataFrame, params: Params) -> Iterator[Finding]:
-    counts = rows.select(pl.col("^n_.*$").sum()).row(0, named=True)
     for rule in _COUNTED:
-        n, of = counts[rule.part], counts[rule.of]
+        n, of = (int(rows[name].sum()) for name in (rule.part, rule.of))
         if n < params.min_calls or n < params.min_share * of:
             continue
         yield Finding(
@@ -321,9 +319,10 @@ def _by_count(feature: Feature, day: date, rows: pl.DataFrame, params: Params) -
 
 
 def _cut_off(feature: Feature, day: date, rates: pl.DataFrame, params: Params) -> Iterator[Finding]:
-    rows = recent(production(rates), day, HISTORY_DAYS).filter(pl.col("metric") == "truncated")
-    sums = np.zeros((_N_BUCKETS, 2))
-    np.add.at(sums, rows["bucket"].to_numpy(), rows.select("sum_x", "n").to_numpy())
+    rows = production(rates, day, HISTORY_DAYS)
+    is_cut = rows["metric"] == "truncated"
+    bucket, *counts = (rows[name].filter(is_cut).to_numpy() for name in ("bucket", "sum_x", "n"))
+    sums = np.stack([np.bincount(bucket, count, _N_BUCKETS) for count in counts], axis=1)
     n, of = int(sums[:, 0].sum()), int(sums[:, 1].sum())
     if n < params.min_calls or (sums[:, 1] > 0).sum() < _MIN_BUCKETS:
         return

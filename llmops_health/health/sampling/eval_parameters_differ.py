@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 
 import polars as pl
 from pydantic import Field
@@ -94,21 +94,20 @@ def check(
     params: Params,
 ) -> Iterator[Finding]:
     """Yield one finding about all parameters, then one for each that differs."""
-    evals = summary__parameters.filter(pl.col("run_kind") == "eval")
-    runs = _newest_runs(core__eval_runs)
-    if evals.is_empty() and runs.is_empty():
+    called = summary__parameters.filter(summary__parameters["run_kind"] == "eval")
+    n_days = next((n for n in _WINDOWS if _is_there(called, day, n)), HISTORY_DAYS)
+    evals, source = said(recent(called, day, n_days)), "calls"
+    if evals.is_empty():
+        evals, source = _newest_runs(core__eval_runs), "runs"
+    if called.is_empty() and evals.is_empty():
         yield not_applicable(f"No eval was called or run in {HISTORY_DAYS} days.")
         return
-    n_days = next((n for n in _WINDOWS if len(recent(evals, day, n))), HISTORY_DAYS)
-    live = recent(production(summary__parameters), day, n_days)
-    refusal = silence(live, n_days)
+    rows = production(summary__parameters, day, n_days)
+    live = said(rows)
+    refusal = silence(rows, live, n_days)
     if refusal:
         yield refusal
         return
-    live, evals = said(live), said(recent(evals, day, n_days))
-    source = "calls"
-    if evals.is_empty():
-        evals, source = runs, "runs"
     least = params.min_eval if source == "calls" else 1
     n_live, n_eval = n_calls(live), n_calls(evals) if len(evals) else 0
     if n_eval < least or n_live < params.min_production:
@@ -143,6 +142,10 @@ def check(
         message=f"{n_eval} eval {source} use the values of {n_live} production calls of {n_days} "
         f"days ({names}).",
     )
+
+
+def _is_there(rows: pl.DataFrame, day: date, n_days: int) -> bool:
+    return bool((rows["day"] > day - timedelta(days=n_days)).any())
 
 
 def _newest_runs(runs: pl.DataFrame) -> pl.DataFrame:

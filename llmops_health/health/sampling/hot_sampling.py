@@ -50,7 +50,6 @@ from llmops_health.health.sampling._settings import (
     n_calls,
     production,
     reasoning_models,
-    recent,
     said,
     silence,
     temperature_sql,
@@ -132,12 +131,13 @@ def check(
     params: Params,
 ) -> Iterator[Finding]:
     """Yield one finding on the feature, then one for each temperature that costs quality."""
-    rows = recent(production(summary__parameters), day, _IN_USE_DAYS)
-    refusal = silence(rows, _IN_USE_DAYS)
+    rows = production(summary__parameters, day, _IN_USE_DAYS)
+    known = said(rows)
+    refusal = silence(rows, known, _IN_USE_DAYS)
     if refusal:
         yield refusal
         return
-    in_force = _in_force(rows, params)
+    in_force = _in_force(known, params)
     if in_force.is_empty():
         yield not_enough_data(
             n_calls(rows), f"None of {n_calls(rows)} calls says its temperature in 7 days."
@@ -145,8 +145,7 @@ def check(
         return
     told = outcomes(summary__outcomes, day, HISTORY_DAYS, 2 * params.min_outcomes)
     losses = _losses(told, params) if told else None
-    used = _shares(in_force)
-    costly = list(_costly(feature, day, losses, used, params)) if losses else []
+    costly = list(_costly(feature, day, losses, _shares(in_force), params)) if losses else []
     if costly:
         worst = min(costly, key=lambda one: one.value or 0.0)
         others = ", ".join(one.segment for one in costly if one is not worst)
@@ -200,11 +199,11 @@ def figure(
     )
 
 
-def _in_force(rows: pl.DataFrame, params: Params) -> pl.DataFrame:
+def _in_force(known: pl.DataFrame, params: Params) -> pl.DataFrame:
     """Return rows whose temperature is known, with what is in force in `temperature`."""
-    models = reasoning_models(rows, params.reasoning_models)
+    models = reasoning_models(known, params.reasoning_models)
     in_force = chosen_value(temperature_sql(params.default_temperature, models))
-    return said(rows).with_columns(temperature=in_force).drop_nulls("temperature")
+    return known.with_columns(temperature=in_force).drop_nulls("temperature")
 
 
 def chosen_value(sql: str) -> pl.Expr:
@@ -229,6 +228,8 @@ def _with_temperature(told: Outcomes, params: Params) -> pl.DataFrame:
 
 def _losses(told: Outcomes, params: Params) -> _Losses | None:
     """Compare every temperature with the coolest ones; None where it did not vary enough."""
+    if told.rows["temperature"].n_unique() == 1:
+        return None
     known = _with_temperature(told, params)
     per = known.group_by("temperature").agg(pl.col("n").sum()).sort("temperature")
     common = per.filter(pl.col("n") >= params.min_outcomes)["temperature"].to_list()
@@ -302,7 +303,7 @@ def _costly(
 def _where_one_answer(
     feature: Feature, day: date, in_force: pl.DataFrame, losses: _Losses | None, params: Params
 ) -> Finding:
-    hot = in_force.filter(pl.col("temperature") > params.max_temperature)
+    hot = in_force.filter(in_force["temperature"] > params.max_temperature)
     n, of = n_calls(hot), n_calls(in_force)
     is_hot = n >= params.min_calls and n >= params.min_share * of
     if not is_hot:

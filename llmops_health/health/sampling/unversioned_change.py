@@ -26,6 +26,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
+import numpy as np
 import polars as pl
 from pydantic import Field
 
@@ -39,6 +40,7 @@ from llmops_health.health.sampling._settings import (
     recent,
     said,
     silence,
+    varying,
 )
 
 HISTORY_DAYS = 42
@@ -81,8 +83,10 @@ def check(
     feature: Feature, day: date, summary__parameters: pl.DataFrame, params: Params
 ) -> Iterator[Finding]:
     """Yield one finding about all parameters, then one for each that moved."""
-    rows = production(summary__parameters)
-    refusal = silence(recent(rows, day, _RECENT_DAYS), _RECENT_DAYS)
+    rows = production(summary__parameters, day, HISTORY_DAYS)
+    week = recent(rows, day, _RECENT_DAYS)
+    known_week = said(week)
+    refusal = silence(week, known_week, _RECENT_DAYS)
     if refusal:
         yield refusal
         return
@@ -100,7 +104,7 @@ def check(
         yield replace(changes[0], segment="", message=f"{changes[0].message}{also}")
         yield from changes
         return
-    n_versions = recent(known, day, _RECENT_DAYS).select(_VERSION).n_unique()
+    n_versions = len(known_week[list(_VERSION)].unique())
     yield Finding(
         status=Status.PASS,
         n=n,
@@ -111,7 +115,10 @@ def check(
 
 def _changes(known: pl.DataFrame, day: date, params: Params) -> list[_Change]:
     """Return the largest change of each parameter, the one with most calls first."""
-    values = parameter_values(known, _VERSION)
+    parameters = varying(known)
+    if not parameters:
+        return []
+    values = parameter_values(known, _VERSION, parameters)
     several = values.filter(pl.col("value").n_unique().over(*_VERSION, "parameter") > 1)
     largest: dict[str, _Change] = {}
     for key, part in several.partition_by(*_VERSION, "parameter", as_dict=True).items():
@@ -126,31 +133,35 @@ def _change(
 ) -> _Change | None:
     """Return when one parameter of one version moved most, if that was in the last week."""
     *version, parameter = key
+    values = sorted(set(rows["value"].to_list()), key=lambda one: (one is not None, one or 0.0))
+    place = {value: at for at, value in enumerate(values)}
+    calls = np.zeros((len(values), HISTORY_DAYS), dtype=np.int64)
+    for on, value, n in rows.select("day", "value", "n").iter_rows():
+        calls[place[value], (day - on).days] = n
     best: _Change | None = None
     for age in range(2 * _RECENT_DAYS):
-        since = day - timedelta(days=age)
-        start = since - timedelta(days=_BEFORE_DAYS)
-        per = rows.group_by("value").agg(
-            before=pl.col("n").filter(pl.col("day").is_between(start, since, closed="left")).sum(),
-            after=pl.col("n").filter(pl.col("day") >= since).sum(),
-        )
-        n_before, n_after = int(per["before"].sum()), int(per["after"].sum())
+        before = calls[:, age + 1 : age + 1 + _BEFORE_DAYS].sum(axis=1)
+        after = calls[:, : age + 1].sum(axis=1)
+        n_before, n_after = int(before.sum()), int(after.sum())
         if n_before < params.min_before or n_after < params.min_after:
             continue
-        usual = per.sort("before", "value", descending=True).row(0)
-        new = per.sort(pl.col("after") / n_after - pl.col("before") / n_before, "value").row(-1)
-        was, now = new[1] / n_before, new[2] / n_after
+        usual = max(place.values(), key=lambda at: (before[at], values[at] is None, at))
+        gain = after / n_after - before / n_before
+        new = max(place.values(), key=lambda at: (gain[at], at))
+        was, now = float(before[new] / n_before), float(after[new] / n_after)
         is_new = was <= _NEW and now >= params.min_share
-        is_switched = usual[1] >= _NEARLY_ALL * n_before and usual[2] <= (1 - _NEARLY_ALL) * n_after
+        is_switched = (
+            before[usual] >= _NEARLY_ALL * n_before and after[usual] <= (1 - _NEARLY_ALL) * n_after
+        )
         if not (is_new or is_switched):
             continue
         if best is None or now - was > best.share_after - best.share_before:
             best = _Change(
                 parameter=str(parameter),
                 version=tuple(None if one is None else str(one) for one in version),
-                since=since,
-                before=usual[0],
-                after=new[0],
+                since=day - timedelta(days=age),
+                before=values[usual],
+                after=values[new],
                 share_before=was,
                 share_after=now,
                 n_before=n_before,

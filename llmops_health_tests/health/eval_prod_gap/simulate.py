@@ -102,7 +102,8 @@ def ago(days: int) -> date:
 
 def known_on(rows: pl.DataFrame, day: date, n_days: int) -> pl.DataFrame:
     """Cut a daily table as the runner does."""
-    return rows.filter(pl.col("day").is_between(day - timedelta(days=n_days - 1), day))
+    first = day - timedelta(days=n_days - 1)
+    return rows.filter(pl.col("day").is_between(first, day)).sort("day")
 
 
 def named_on(
