@@ -121,21 +121,36 @@ def _answers(
 ) -> list[Answer]:
     feature_ids = [feature.id for feature in watched]
     histories = judge.Histories(judge.load_all(checks, warehouse, day, feature_ids))
-    found: list[Answer] = []
-    for check, own in zip(checks, params, strict=True):
-        progress.report(0.7, f"judging {check.mode}.{check.name}")
-        findings = judge.judge(check, histories, watched, own, day, run_id)
-        uris: list[str] = []
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415 - looks for libraries
 
-        def draw(figure: Figure, uris: list[str] = uris) -> str:
-            uris.append(data_uri(figure))
-            return svg(figure)
+    # Products of small matrices: a second thread only waits for the first, and takes a core for it.
+    with threadpool_limits(1):
+        return [
+            _answer(check, histories, watched, own, day, run_id)
+            for check, own in zip(checks, params, strict=True)
+        ]
 
-        figures = judge.figures(check, histories, watched, own, day.last, draw)
-        titled = zip(figures["title"], uris, strict=True)
-        pictures = dict(zip(figures["feature_id"], titled, strict=True))
-        found.append(Answer(check.key, findings, figures, pictures))
-    return found
+
+def _answer(
+    check: Check,
+    histories: judge.Histories,
+    watched: Sequence[Feature],
+    params: CheckParams,
+    day: Day,
+    run_id: str,
+) -> Answer:
+    progress.report(0.7, f"judging {check.mode}.{check.name}")
+    findings = judge.judge(check, histories, watched, params, day, run_id)
+    uris: list[str] = []
+
+    def draw(figure: Figure) -> str:
+        uris.append(data_uri(figure))
+        return svg(figure)
+
+    figures = judge.figures(check, histories, watched, params, day.last, draw)
+    titled = zip(figures["title"], uris, strict=True)
+    pictures = dict(zip(figures["feature_id"], titled, strict=True))
+    return Answer(check.key, findings, figures, pictures)
 
 
 def _together(parts: Sequence[Answer]) -> Answer:

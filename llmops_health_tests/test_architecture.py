@@ -35,7 +35,7 @@ MAY_IMPORT = {
               ("config", "findings", "health", "kernels", "power"))},
     "judge.py": {"duckdb", "polars", *(f"{OURS}.{name}" for name in
                  ("config", "figures", "findings", "health", "storage"))},
-    "answers.py": {"joblib", "polars", *(f"{OURS}.{name}" for name in
+    "answers.py": {"joblib", "polars", "threadpoolctl", *(f"{OURS}.{name}" for name in
                    ("config", "figures", "findings", "health", "judge", "progress", "report.plots",
                     "storage"))},
     "ingest": {"duckdb", "orjson", "pyarrow", "yaml", *(f"{OURS}.{name}" for name in

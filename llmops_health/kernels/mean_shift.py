@@ -20,6 +20,7 @@ Window = tuple[Flags, Flags]
 # Degrees of freedom per week of what varies by week and not by day: a few busy users come and go.
 _WEEKLY_DF = 3.0
 _NO_NOISE = 1e-12
+_NOTHING_ALIKE = "A window has no day of a kind that its reference has."
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,9 @@ def mean_shift(
         if not 0 < value < 1:
             raise ValueError(f"Argument {name} must lie in (0, 1), got {value}.")
     gram = x @ x.T
-    before = np.array([_contrast(window, n, kind) for window in past])
+    before, comparable = _contrasts(past, n, kind)
+    if not comparable.all():
+        raise ValueError(_NOTHING_ALIKE)
     noise_days = np.logical_or.reduce([window | reference for window, reference in past])
     between_days, f_days = _day_noise(x[noise_days], n[noise_days], kind[noise_days])
     between_weeks = float(np.mean(_squared(before, gram) / (before**2 @ n)))
@@ -119,13 +122,8 @@ def mean_shift(
 
     window, reference = judged
     left_out = [window & (np.arange(len(n)) != i) for i in np.flatnonzero(window)]
-    weights = np.array(
-        [
-            _contrast((part, reference), n, kind)
-            for part in [window, *left_out]
-            if (part & np.isin(kind, kind[reference])).any()
-        ]
-    )
+    contrasts, comparable = _contrasts([(part, reference) for part in [window, *left_out]], n, kind)
+    weights = contrasts[comparable]
     squared, unit = _squared(weights, gram), weights**2 @ n * noise
     ratio = squared / unit
     p_values = fdtrc(df, df_noise, ratio)
@@ -158,19 +156,25 @@ def _daily(
     return x, n, kind
 
 
-def _contrast(days: Window, n: Floats, kind: npt.NDArray[np.int64]) -> Floats:
-    """Return the weight of each day's sum in the difference of means, shape (n_days,)."""
-    window, reference = days
-    comparable = window & np.isin(kind, kind[reference])
-    if not comparable.any():
-        raise ValueError("A window has no day of a kind that its reference has.")
-    total = n[comparable].sum()
-    weights = np.where(comparable, 1 / total, 0.0)
-    for one in np.unique(kind[comparable]):
-        alike = reference & (kind == one)
-        share = n[comparable & (kind == one)].sum() / total
-        weights[alike] -= share / n[alike].sum()
-    return weights
+def _contrasts(
+    windows: Sequence[Window], n: Floats, kind: npt.NDArray[np.int64]
+) -> tuple[Floats, Flags]:
+    """Return the weight of each day's sum in each difference of means, shape (n_windows, n_days).
+
+    And which windows have a day of a kind that their reference has; the weights of others are 0.
+    """
+    is_kind = np.unique(kind) == kind[:, None]
+    of_kind = is_kind * n[:, None]
+    now, then = (np.array([window[at] for window in windows]) for at in (0, 1))
+    n_then = then @ of_kind
+    comparable = now & ((n_then > 0) @ is_kind.T)
+    n_now = comparable @ of_kind
+    total = n_now.sum(axis=1, keepdims=True)
+    has_any = total > 0
+    total = np.where(has_any, total, 1.0)
+    drop = n_now / total / np.where(n_then > 0, n_then, 1.0)
+    weights = np.where(comparable, 1 / total, 0.0) - np.where(then, drop @ is_kind.T, 0.0)
+    return weights, has_any[:, 0]
 
 
 def _squared(weights: Floats, gram: Floats) -> Floats:

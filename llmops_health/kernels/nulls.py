@@ -36,6 +36,25 @@ class Cusum:
     alarm: NDArray[np.bool_]
 
 
+def median(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Median along the first axis, as `np.median` has it, in a fraction of its time on few values.
+
+    Parameters
+    ----------
+    values
+        At least one along the first axis, none of them nan, in any unit.
+
+    Examples
+    --------
+    >>> float(median(np.array([3.0, 1.0, 2.0, 8.0])))
+    2.5
+    """
+    ordered = np.sort(values, axis=0)
+    half = len(ordered) // 2
+    middle: NDArray[np.float64] = (ordered[half] + ordered[-half - 1]) / 2
+    return middle
+
+
 def robust_log_z(history: ArrayLike, value: float) -> NullScore:
     """Score a distance against past distances on the log scale; only a rise is unusual.
 
@@ -165,8 +184,8 @@ def _past(history: ArrayLike, value: float) -> NDArray[np.float64]:
 
 
 def _robust_z(past: NDArray[np.float64], value: float, mad_floor: float) -> float:
-    centre = float(np.median(past))
-    scale = _MAD_TO_SD * max(float(np.median(np.abs(past - centre))), mad_floor)
+    centre = float(median(past))
+    scale = _MAD_TO_SD * max(float(median(np.abs(past - centre))), mad_floor)
     if value == centre:
         return 0.0
     return (value - centre) / scale if scale > 0 else float(np.copysign(np.inf, value - centre))

@@ -154,8 +154,7 @@ def share_dispersion(counts: ArrayLike, groups: ArrayLike) -> NDArray[np.float64
     kept = np.maximum(np.rint(_KEPT_DAYS * known).astype(np.int64), 1)
     below = np.arange(len(squares))[:, None] < kept
     mean = np.where(below, np.nan_to_num(squares), 0.0).sum(axis=0) / kept
-    usual = _trimmed_mean(1, _KEPT_DAYS)
-    return np.where(known >= _MIN_PAIRS, np.maximum(1.0, mean / usual), 1.0)
+    return np.where(known >= _MIN_PAIRS, np.maximum(1.0, mean / _USUAL_OF_DAYS), 1.0)
 
 
 def _steps(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -243,6 +242,9 @@ def _trimmed_mean(dof: int, kept: float) -> float:
     """Mean of the lowest `kept` of chi-squared values over their degrees of freedom."""
     cut = chdtri(dof, 1 - kept)
     return float(gammainc(dof / 2 + 1, cut / 2)) / kept
+
+
+_USUAL_OF_DAYS = _trimmed_mean(1, _KEPT_DAYS)
 
 
 def _wilson(

@@ -100,7 +100,10 @@ def contrast_deff(current: ArrayLike, reference: ArrayLike) -> float:
     >>> contrast_deff([[10, 10], [0, 10], [0, 10]], [[0, 10], [0, 10], [10, 10]])
     22.5
     """
-    now, then = _pair(current, reference)
+    return _contrast_deff(*_pair(current, reference))
+
+
+def _contrast_deff(now: NDArray[np.float64], then: NDArray[np.float64]) -> float:
     (hits, rows), (hits_then, rows_then) = now.sum(axis=0), then.sum(axis=0)
     n_buckets = int(((now[:, 1] + then[:, 1]) > 0).sum())
     p, q = hits / rows, hits_then / rows_then
@@ -149,7 +152,7 @@ def share_shift(current: ArrayLike, reference: ArrayLike, *, dispersion: float =
     now, then = _pair(current, reference)
     hits, rows = now.sum(axis=0)
     hits_then, rows_then = then.sum(axis=0)
-    deff = max(1.0, dispersion, contrast_deff(now, then))
+    deff = max(1.0, dispersion, _contrast_deff(now, then))
     chance = rows / (rows + rows_then)
     p_rise = float(betainc(hits / deff, hits_then / deff + 1, chance)) if hits > 0 else 1.0
     interval = wilson_interval(hits / deff, rows / deff)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from llmops_health.text import embed as module
-from llmops_health.text.embed import DIMENSION, MAX_CHARACTERS, embed
+from llmops_health.text.embed import DIMENSION, MAX_CHARACTERS, Embedded, embed
 
 TEXTS = [
     "I want my money back",
@@ -66,8 +66,35 @@ def test_no_text_is_no_direction() -> None:
 def test_a_vector_does_not_depend_on_its_company(monkeypatch: pytest.MonkeyPatch) -> None:
     together = embed(TEXTS)
     assert np.array_equal(embed(TEXTS[::-1])[::-1], together)
-    monkeypatch.setattr(module, "_TEXTS_PER_BATCH", 3)
+    monkeypatch.setattr(module, "_CHARACTERS_PER_BATCH", 40)
     assert np.array_equal(embed(TEXTS), together)
+
+
+@pytest.mark.parametrize(
+    "text", [*TEXTS, "", "  a", "a ", "a  b", "<unk>", "a </s> b", "a\u00a0b \t c"]
+)
+def test_words_have_the_tokens_of_the_whole_text(text: str) -> None:
+    tokenizer = module._load().tokenizer
+
+    def ids(texts: list[str]) -> list[int]:
+        encodings = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        return [token for encoding in encodings for token in encoding.ids]
+
+    assert ids(module._words(text)) == ids([text])
+
+
+def test_no_token_reaches_over_the_space_before_a_word() -> None:
+    tokens = module._load().tokenizer.get_vocab()
+    assert [token for token in tokens if "\u2581" in token.lstrip("\u2581")] == []
+
+
+def test_texts_embedded_together_are_each_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(module, "embed", lambda texts: asked.append(len(texts)) or embed(texts))
+    read = Embedded.of(["b", None, "a"], ["b", "c"])
+    assert asked == [3]
+    assert read.texts == ["a", "b", "c"]
+    assert np.array_equal(read.vectors[read.places(["c", "a", "c"])], embed(["c", "a", "c"]))
 
 
 def test_only_the_beginning_counts() -> None:

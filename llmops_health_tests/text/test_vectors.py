@@ -15,7 +15,7 @@ from polars.testing import assert_frame_equal
 from llmops_health import sqlfiles
 from llmops_health.kernels.codebook import assign_cells
 from llmops_health.kernels.embedding import rff_features
-from llmops_health.text import matching, style, vectors
+from llmops_health.text import style, vectors
 from llmops_health.text.behaviour import macros_sql
 from llmops_health.text.embed import EMBEDDER_VERSION, embed
 from llmops_health.text.vectors import NEW_TOPIC, RFF_GAMMA, RFF_SEED, TABLES, build
@@ -80,6 +80,19 @@ def cases(texts: list[str | None]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=no_cases().schema, orient="row")
 
 
+def no_calls() -> pl.DataFrame:
+    return pl.DataFrame(
+        schema={
+            "day": pl.Date,
+            "feature_id": pl.String,
+            "call_id": pl.String,
+            "is_eval": pl.Boolean,
+            "is_sample": pl.Boolean,
+            "text": pl.String,
+        }
+    )
+
+
 def built(
     rows: pl.DataFrame,
     first: int,
@@ -92,6 +105,7 @@ def built(
         rows,
         no_cases() if eval_cases is None else eval_cases,
         pl.DataFrame() if given is None else given,
+        no_calls(),
         first=day(first),
         last=day(last),
     )
@@ -115,9 +129,7 @@ def test_sums_are_those_of_the_vectors_of_the_texts_kept() -> None:
 def test_no_text_is_no_row_in_typed_tables() -> None:
     tables = built(samples({0: [None, ""]}), 0, 0)
     assert {name: frame.columns for name, frame in tables.items()} == {
-        name: list(columns)
-        for name, columns in TABLES.items()
-        if name not in {*style.TABLES, *matching.TABLES}
+        name: list(columns) for name, columns in TABLES.items() if name not in style.TABLES
     }
     assert all(frame.is_empty() for frame in tables.values())
 

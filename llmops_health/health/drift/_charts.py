@@ -15,7 +15,7 @@ from llmops_health.figures import ControlChart, ControlDay
 from llmops_health.health.drift import _limits
 from llmops_health.health.drift._fields import REST, Axis, Field, Scale
 from llmops_health.health.drift._limits import Limits
-from llmops_health.health.drift._moves import W_PER_SD, MoveParams, n_days_logged
+from llmops_health.health.drift._moves import W_PER_SD
 from llmops_health.health.drift._reports import Judged
 from llmops_health.health.drift._seasons import Flags, Floats
 from llmops_health.kernels.intervals import Interval, t_interval, wilson_interval
@@ -31,12 +31,9 @@ _UNITS = {
 }
 
 
-def of_fields(
-    fields: Sequence[Field], axis: Axis, params: MoveParams, judged: Sequence[Judged]
-) -> ControlChart | None:
-    """Draw up the field that leads the check's findings; None where the check cannot answer."""
-    n = max((float(field.counts[axis.window(7)].sum()) for field in fields), default=0.0)
-    if not judged or n_days_logged(fields, axis) < params.min_days or n < params.min_calls:
+def of_fields(axis: Axis, judged: Sequence[Judged]) -> ControlChart | None:
+    """Draw up the field that leads the check's findings; None where none was measured."""
+    if not judged:
         return None
     first = judged[0]
     is_number = first.move.field.scale in {Scale.LOG, Scale.LINEAR}
@@ -48,7 +45,7 @@ def _of_share(judged: Judged, axis: Axis) -> ControlChart | None:
     field = move.field
     top = 0 if field.scale is Scale.RATE else move.top
     n, deff = field.counts.sum(axis=1), float(move.deffs[top])
-    limits = _limits.share_limits(field.counts[:, top], n, axis.weekend, axis.reference())
+    limits = _limits.share_limits(field.counts[:, top], n, axis.weekend, axis.is_reference())
     before = float(move.reference[top] / move.reference.sum())
     found = wilson_interval(float(move.current[top]) / deff, float(move.current.sum()) / deff)
     turn = _findable_by_day(judged, n)
@@ -61,7 +58,7 @@ def _of_share(judged: Judged, axis: Axis) -> ControlChart | None:
     return chart(
         limits,
         axis.day,
-        axis.reference(),
+        axis.is_reference(),
         title=f"Share of calls per day: {name}",
         description=f"{name}: {percent(found)} of calls in the last {move.days} days, "
         f"{100 * before:.1f} % before."
@@ -84,7 +81,7 @@ def _of_number(judged: Judged, axis: Axis) -> ControlChart | None:
     field, places = move.field, move.field.positions
     n = field.fine.sum(axis=1)
     limits = _limits.mean_limits(
-        n, field.fine @ places, field.fine @ places**2, axis.weekend, axis.reference()
+        n, field.fine @ places, field.fine @ places**2, axis.weekend, axis.is_reference()
     )
     (before, _), (value, sd) = move.moments()
     now = t_interval(value, sd * (move.deff / move.n) ** 0.5, max(round(move.n / move.deff), 1))
@@ -102,7 +99,7 @@ def _of_number(judged: Judged, axis: Axis) -> ControlChart | None:
     return chart(
         limits,
         axis.day,
-        axis.reference(),
+        axis.is_reference(),
         title=f"{typical} {field.words} per day",
         description=f"{typical} {field.words} is {number(value)}{of} [{number(lo)}, {number(hi)}] "
         f"in the last {move.days} days, {number(before)}{of} before."

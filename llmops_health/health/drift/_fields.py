@@ -10,11 +10,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from itertools import pairwise
+from itertools import compress, pairwise
 from math import log
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from llmops_health.health.drift import _seasons
@@ -24,7 +23,6 @@ from llmops_health.kernels.histograms import GAMMA, ZERO_BIN, bin_value, quantil
 REFERENCE_DAYS = 28
 REFERENCE_ENDS = 7
 REST = "(rest)"
-Parts = dict[str, pl.DataFrame]
 _NULL = "(null)"
 _N_CUTS = 6
 _STEP = log(GAMMA)
@@ -52,6 +50,18 @@ _INPUT_NUMBERS = (
     ("context_score", "context score", Scale.LINEAR),
     ("n_context_chunks", "context chunks", Scale.LINEAR),
 )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """The rows of one field: places of their days, names or bins, and counts."""
+
+    index: Ints
+    values: pl.Series
+    n: Floats
+
+
+Parts = dict[str, Rows]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,85 +103,112 @@ class Axis:
         """Build the axis of `n_days` days up to and including `day`."""
         return cls(day, n_days, _seasons.is_weekend(day, n_days))
 
-    def window(self, days: int, ago: int = 0) -> Flags:
+    def window(self, days: int, ago: int = 0) -> slice:
         """Return which days are the `days` that end `ago` days before the judged one."""
-        place = np.arange(self.n_days)
-        last = self.n_days - ago
-        return (place >= last - days) & (place < last)
+        last = max(self.n_days - ago, 0)
+        return slice(max(last - days, 0), last)
 
-    def reference(self, ago: int = 0) -> Flags:
+    def reference(self, ago: int = 0) -> slice:
         """Return which days are compared with: 28 of them, 7 days before the window's last."""
         return self.window(REFERENCE_DAYS, ago + REFERENCE_ENDS)
+
+    def is_reference(self) -> Flags:
+        """Return for each day whether it is compared with, shape (n_days,)."""
+        flags = np.zeros(self.n_days, dtype=np.bool_)
+        flags[self.reference()] = True
+        return flags
 
 
 def of_inputs(
     categories: pl.DataFrame, histograms: pl.DataFrame, cells: pl.DataFrame, axis: Axis
 ) -> list[Field]:
     """Lay out what can be compared about inputs, from the summary tables."""
-    names = of_names(categories, [name for name, _ in _INPUT_KINDS])
-    counts = of_numbers(histograms, [name for name, _, _ in _INPUT_NUMBERS])
-    topics = _topics(cells, axis.day)
+    names = of_names(categories, [name for name, _ in _INPUT_KINDS], axis)
+    counts = of_numbers(histograms, [name for name, _, _ in _INPUT_NUMBERS], axis)
     return [
         *kinds(names, _INPUT_KINDS, axis),
         *numbers(counts, _INPUT_NUMBERS, axis),
-        *kinds(topics, [(_TOPIC, "input topic")], axis, table="summary__cells"),
+        *_topics(cells, axis),
     ]
 
 
-def _topics(cells: pl.DataFrame, day: date) -> Parts:
-    """Rows of the newest codebook that was there on the judged day, as a field."""
-    known = cells.filter(pl.col("fitted_on") <= day)
-    newest = known.filter(pl.col("fitted_on") == pl.col("fitted_on").max())
-    if newest.is_empty():
-        return {}
-    name = pl.when(pl.col("cell") == _NEW_TOPIC).then(pl.lit("new topic"))
-    value = name.otherwise(pl.format("topic {}", pl.col("cell")))
-    return {_TOPIC: newest.select("day", "n", value=value)}
+def _topics(cells: pl.DataFrame, axis: Axis) -> list[Field]:
+    """Lay out the newest codebook that was there on the judged day, as a field of names."""
+    fitted = cells["fitted_on"]
+    newest = fitted.filter(fitted <= axis.day).max()
+    if newest is None:
+        return []
+    of_newest = fitted == newest
+    cell, codes = np.unique(cells["cell"].filter(of_newest).to_numpy(), return_inverse=True)
+    named = ["new topic" if one == _NEW_TOPIC else f"topic {one}" for one in cell.tolist()]
+    order = np.argsort(named)
+    rows = Rows(
+        _seasons.day_index(cells["day"].filter(of_newest), axis.day, axis.n_days),
+        cells["cell"].filter(of_newest),
+        cells["n"].filter(of_newest).to_numpy(),
+    )
+    daily = _daily(rows, np.argsort(order)[codes], len(named), axis)
+    labels = [named[at] for at in order]
+    return [_kind(daily, labels, axis, (_TOPIC, "input topic", "summary__cells", _TOPIC))]
 
 
-def of_names(categories: pl.DataFrame, fields: Collection[str]) -> Parts:
+def of_names(categories: pl.DataFrame, fields: Collection[str], axis: Axis) -> Parts:
     """Split `summary__categories` into the known values of production, by field."""
-    rows = categories.filter(pl.col("field").is_in(fields) & (pl.col("value") != _NULL))
-    return _by_field(_seasons.production(rows))
+    return _by_field(categories, "value", categories["value"] != _NULL, fields, axis)
 
 
-def of_numbers(histograms: pl.DataFrame, fields: Collection[str]) -> Parts:
+def of_numbers(histograms: pl.DataFrame, fields: Collection[str], axis: Axis) -> Parts:
     """Split `summary__histograms` into the known values of production, by field."""
-    rows = histograms.filter(pl.col("field").is_in(fields) & (pl.col("k") >= ZERO_BIN))
-    return _by_field(_seasons.production(rows))
+    return _by_field(histograms, "k", histograms["k"] >= ZERO_BIN, fields, axis)
 
 
-def kinds(
-    parts: Parts,
-    wanted: Sequence[tuple[str, str]],
-    axis: Axis,
-    *,
-    table: str = "summary__categories",
-) -> list[Field]:
+def _by_field(
+    table: pl.DataFrame, column: str, is_known: pl.Series, fields: Collection[str], axis: Axis
+) -> Parts:
+    wanted = {name: (table["field"] == name) & is_known for name in fields}
+    is_production = table["run_kind"] == "prod"
+    if not any((chosen & is_production).any() for chosen in wanted.values()):
+        is_production = table["run_kind"] == "unknown"
+    parts = {}
+    for name, known in wanted.items():
+        chosen = known & is_production
+        if chosen.any():
+            parts[name] = Rows(
+                _seasons.day_index(table["day"].filter(chosen), axis.day, axis.n_days),
+                table[column].filter(chosen),
+                table["n"].filter(chosen).to_numpy(),
+            )
+    return parts
+
+
+def kinds(parts: Parts, wanted: Sequence[tuple[str, str]], axis: Axis) -> list[Field]:
     """Lay out fields whose values are names; those that were never logged are left out.
 
     Parameters
     ----------
     parts
-        Rows by field, with columns day, value, n.
+        Rows by field, of names.
     wanted
         Fields with the words for them.
-    table
-        Name of the table they are from.
     """
     fields = []
     for name, words in wanted:
         rows = parts.get(name)
         if rows is None:
             continue
-        labels, daily = _matrix(rows, rows["value"].to_list(), axis)
-        kept = _that_matter(daily, axis)
-        counts = np.column_stack([daily[:, kept], daily[:, ~kept].sum(axis=1)])
-        named = (*(str(label) for label in labels[kept]), REST)
-        fields.append(
-            Field(name, words, table, name, Scale.KIND, named, counts, counts, np.empty(0))
-        )
+        labels, codes = _seasons.coded(rows.values)
+        daily = _daily(rows, codes, len(labels), axis)
+        fields.append(_kind(daily, labels, axis, (name, words, "summary__categories", name)))
     return fields
+
+
+def _kind(
+    daily: Floats, labels: Sequence[str], axis: Axis, names: tuple[str, str, str, str]
+) -> Field:
+    kept = _that_matter(daily, axis)
+    counts = np.column_stack([daily[:, kept], daily[:, ~kept].sum(axis=1)])
+    named = (*compress(labels, kept), REST)
+    return Field(*names, Scale.KIND, named, counts, counts, np.empty(0))
 
 
 def rate(
@@ -181,8 +218,8 @@ def rate(
     rows = parts.get(column)
     if rows is None:
         return []
-    hits = np.isin(rows["value"].to_list(), values)
-    return _rate(rows, hits, axis, (name, words, "summary__categories", column))
+    hits = np.logical_or.reduce([(rows.values == value).to_numpy() for value in values])
+    return [_rate(rows, hits, axis, (name, words, "summary__categories", column))]
 
 
 def rate_above_zero(parts: Parts, column: str, axis: Axis, name: str, words: str) -> list[Field]:
@@ -190,17 +227,13 @@ def rate_above_zero(parts: Parts, column: str, axis: Axis, name: str, words: str
     rows = parts.get(column)
     if rows is None:
         return []
-    hits = rows["k"].to_numpy() > ZERO_BIN
-    return _rate(rows, hits, axis, (name, words, "core__calls", column))
+    hits = rows.values.to_numpy() > ZERO_BIN
+    return [_rate(rows, hits, axis, (name, words, "core__calls", column))]
 
 
-def _rate(
-    rows: pl.DataFrame, hits: Flags, axis: Axis, names: tuple[str, str, str, str]
-) -> list[Field]:
-    index = _seasons.day_index(rows["day"], axis.day, axis.n_days)
-    codes = (~hits).astype(np.int64)
-    counts = _seasons.daily_sums(index, codes, rows["n"].to_numpy(), (axis.n_days, 2))
-    return [Field(*names, Scale.RATE, (names[1], "other"), counts, counts, np.empty(0))]
+def _rate(rows: Rows, hits: Flags, axis: Axis, names: tuple[str, str, str, str]) -> Field:
+    counts = _daily(rows, (~hits).astype(np.int64), 2, axis)
+    return Field(*names, Scale.RATE, (names[1], "other"), counts, counts, np.empty(0))
 
 
 def numbers(parts: Parts, wanted: Sequence[tuple[str, str, Scale]], axis: Axis) -> list[Field]:
@@ -210,12 +243,13 @@ def numbers(parts: Parts, wanted: Sequence[tuple[str, str, Scale]], axis: Axis) 
         rows = parts.get(name)
         if rows is None:
             continue
-        bins, fine = _matrix(rows, rows["k"].to_numpy().astype(np.int64), axis)
+        k: Ints = rows.values.to_numpy().astype(np.int64)
+        bins, codes = np.unique(k, return_inverse=True)
+        fine = _daily(rows, codes, len(bins), axis)
         past = fine[axis.reference()].sum(axis=0)
         cuts = quantile_bins(bins, past if past.any() else fine.sum(axis=0), _N_CUTS)
         cell = np.searchsorted(cuts, bins, side="left")
-        counts = np.zeros((axis.n_days, len(cuts) + 1))
-        np.add.at(counts.T, cell, fine.T)
+        counts = fine @ (cell[:, None] == np.arange(len(cuts) + 1)).astype(np.float64)
         places = _positions(bins, scale)
         fields.append(
             Field(name, words, "core__calls", name, scale, _ranges(cuts), counts, fine, places)
@@ -223,16 +257,8 @@ def numbers(parts: Parts, wanted: Sequence[tuple[str, str, Scale]], axis: Axis) 
     return fields
 
 
-def _by_field(table: pl.DataFrame) -> Parts:
-    parts = table.partition_by("field", as_dict=True)
-    return {str(key[0]): rows for key, rows in parts.items()}
-
-
-def _matrix(rows: pl.DataFrame, values: npt.ArrayLike, axis: Axis) -> tuple[Ints, Floats]:
-    distinct, codes = np.unique(values, return_inverse=True)
-    index = _seasons.day_index(rows["day"], axis.day, axis.n_days)
-    shape = (axis.n_days, len(distinct))
-    return distinct, _seasons.daily_sums(index, codes, rows["n"].to_numpy(), shape)
+def _daily(rows: Rows, codes: Ints, n_codes: int, axis: Axis) -> Floats:
+    return _seasons.daily_sums(rows.index, codes, rows.n, (axis.n_days, n_codes))
 
 
 def _that_matter(daily: Floats, axis: Axis) -> Flags:

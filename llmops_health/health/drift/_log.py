@@ -13,6 +13,7 @@ from llmops_health.findings import Finding
 from llmops_health.health.drift import _charts, _limits, _seasons
 from llmops_health.health.drift._limits import Limits
 from llmops_health.health.drift._seasons import Floats
+from llmops_health.kernels.nulls import median
 
 RECENT = 7
 """Days at the end of the log that are judged; those before are what is usual."""
@@ -23,10 +24,11 @@ _TRIMMED_CHI2_MEAN = 0.6233  # of the lower nine tenths, 1 degree of freedom
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Calls per day and hour, shape (n_days, 24), and the time of the last one."""
+    """Calls per day and hour, shape (n_days, 24), calls per day, and the time of the last one."""
 
     day: date
     hours: Floats
+    days: Floats
     last: datetime
 
     @classmethod
@@ -34,19 +36,15 @@ class Log:
         """Lay `summary__hours` out over `n_days` days; None where there was no call."""
         if not len(hours):
             return None
-        rows = _seasons.production(hours)
-        last = rows["last_started_at"].max()
+        kept = _seasons.is_production(hours["run_kind"])
+        last = hours["last_started_at"].filter(kept).max()
         if not isinstance(last, datetime):
             return None
-        index = _seasons.day_index(rows["day"], day, n_days)
-        codes = rows["hour"].to_numpy().astype(np.int64)
-        counts = _seasons.daily_sums(index, codes, rows["n"].to_numpy(), (n_days, 24))
-        return cls(day, counts, last)
-
-    @property
-    def days(self) -> Floats:
-        """Calls per day."""
-        return np.asarray(self.hours.sum(axis=1))
+        index = _seasons.day_index(hours["day"].filter(kept), day, n_days)
+        codes = hours["hour"].filter(kept).to_numpy().astype(np.int64)
+        n = hours["n"].filter(kept).to_numpy()
+        counts = _seasons.daily_sums(index, codes, n, (n_days, 24))
+        return cls(day, counts, np.asarray(counts.sum(axis=1)), last)
 
     @property
     def first(self) -> int:
@@ -73,7 +71,7 @@ class Log:
         scatter: list[float] = []
         for weekday in range(7):
             past = self.same_weekday(len(self.days) - 7 + weekday)
-            usual = float(np.median(past)) if len(past) else 0.0
+            usual = float(median(past)) if len(past) else 0.0
             scatter += ((past - usual) ** 2 / usual).tolist() if usual > 0 else []
         kept = np.sort(scatter)[: round(0.9 * len(scatter))]
         return max(1.0, float(kept.mean()) / _TRIMMED_CHI2_MEAN) if len(kept) else 1.0

@@ -7,7 +7,7 @@ weekends are held against weekends. Who warns and who fails is the checks' choic
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from math import asin, exp, sin, sqrt
 
@@ -18,7 +18,7 @@ from scipy.special import stdtrit
 from llmops_health.findings import CheckParams
 from llmops_health.health.drift import _seasons
 from llmops_health.health.drift._fields import REST, Axis, Field, Scale
-from llmops_health.health.drift._seasons import Flags, Floats
+from llmops_health.health.drift._seasons import Floats
 from llmops_health.kernels.distances import corrected_distance, js_distances, w1_distances
 from llmops_health.kernels.intervals import Interval, t_interval
 from llmops_health.kernels.multiplicity import benjamini_hochberg
@@ -93,8 +93,6 @@ class Move:
         Index of the value whose move is surest.
     p_value
         Two-sided, adjusted for the values of the field and for all fields and windows of the day.
-    lasts
-        Whether the move is there without any single one of its days.
     """
 
     field: Field
@@ -108,12 +106,27 @@ class Move:
     ends: tuple[Floats, Floats]
     top: int
     p_value: float
-    lasts: bool
 
     @property
     def n(self) -> int:
         """Rows in the window."""
         return round(float(self.current.sum()))
+
+    def is_sure(self, params: MoveParams) -> bool:
+        """Return whether the move is no chance, and lasts."""
+        return self.p_value <= params.alpha and self._lasts()
+
+    def _lasts(self) -> bool:
+        """Whether half of the move stays, beyond chance, whichever day is left out."""
+        of_days, top = self.field.counts[-self.days :], self.top
+        rest = of_days.sum(axis=0) - of_days
+        rows = rest.sum(axis=1)
+        if not (rows > 0).all() or np.count_nonzero(of_days.sum(axis=1)) < 2:
+            return False
+        then, change = self.reference, self.changes[top]
+        without = share_changes(rest[:, top], rows, then[top], then.sum(), self.deffs[top])
+        stays = without.estimate * np.sign(change) >= abs(change) / 2
+        return bool((stays & (without.p_value <= _P_WITHOUT_A_DAY)).all())
 
     def shares(self) -> tuple[float, float]:
         """Return the share of the first value now and before."""
@@ -171,9 +184,8 @@ class Move:
         tail = params.alpha / (2 * n_tests * len(self.current))
         return float((-float(stdtrit(_DOF, tail)) + _POWER_Z) / sqrt(rows))
 
-    def smallest_findable(self, params: MoveParams, n_tests: int) -> float:
-        """Return the smallest move found 4 times in 5, in tolerated moves."""
-        cohen = self.findable_w(params, n_tests)
+    def in_tolerated(self, cohen: float, params: MoveParams) -> float:
+        """Return Cohen's w of one value (for a rate h) in tolerated moves."""
         if self.field.scale is Scale.RATE:
             return cohen / params.max_h
         if self.field.scale is Scale.KIND:
@@ -199,75 +211,100 @@ def n_days_logged(fields: Sequence[Field], axis: Axis) -> int:
     logged = np.zeros(axis.n_days, dtype=np.bool_)
     for field in fields:
         logged |= field.counts.any(axis=1)
-    return int(np.count_nonzero(logged & axis.reference()))
+    return int(np.count_nonzero(logged[axis.reference()]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Window:
+    """The counts of a move before it is tested."""
+
+    field: Field
+    days: int
+    current: Floats
+    reference: Floats
+    fine: tuple[Floats, Floats]
 
 
 def measure(fields: Sequence[Field], axis: Axis, params: MoveParams) -> list[Move]:
     """Test every field in every window; fields with one value only are left out."""
-    moves = []
+    windows: list[_Window] = []
+    deffs: list[Floats] = []
     for field in fields:
-        if np.count_nonzero(field.counts.sum(axis=0)) > 1:
-            deff = _design_effects(field, axis, params)
-            moves += [
-                move
-                for days in WINDOWS
-                if (move := _measure(field, axis, days, deff, params)) is not None
-            ]
-    if not moves:
-        return []
-    adjusted = benjamini_hochberg([move.p_value for move in moves]).adjusted
-    return [replace(move, p_value=float(p)) for move, p in zip(moves, adjusted, strict=True)]
+        if np.count_nonzero(field.counts.any(axis=0)) > 1:
+            rows = field.counts.sum(axis=1)
+            found = [_window(field, rows, axis, days, params) for days in WINDOWS]
+            there = [window for window in found if window is not None]
+            if there:
+                windows += there
+                deffs += [_design_effects(field, rows, axis, params)] * len(there)
+    return _tested(windows, deffs) if windows else []
 
 
-def _measure(field: Field, axis: Axis, days: int, deff: Floats, params: MoveParams) -> Move | None:
+def _tested(windows: Sequence[_Window], deffs: Sequence[Floats]) -> list[Move]:
+    sizes = [len(deff) for deff in deffs]
+    changes = share_changes(
+        np.concatenate([window.current for window in windows]),
+        np.repeat([window.current.sum() for window in windows], sizes),
+        np.concatenate([window.reference for window in windows]),
+        np.repeat([window.reference.sum() for window in windows], sizes),
+        np.concatenate(deffs),
+        dof=_DOF,
+    )
+    ends = np.cumsum(sizes).tolist()
+    parts = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
+    p_values = [_smallest_adjusted(changes.p_value[part]) for part in parts]
+    adjusted = benjamini_hochberg(p_values).adjusted.tolist()
+    return [
+        Move(
+            field=window.field,
+            days=window.days,
+            current=window.current,
+            reference=window.reference,
+            fine=window.fine,
+            deff=float(deff.mean()),
+            deffs=deff,
+            changes=changes.estimate[part],
+            ends=(changes.lo[part], changes.hi[part]),
+            top=int(np.argmin(changes.p_value[part])),
+            p_value=p_value,
+        )
+        for window, deff, part, p_value in zip(windows, deffs, parts, adjusted, strict=True)
+    ]
+
+
+def _smallest_adjusted(p: Floats) -> float:
+    """Return the smallest p-value of a field as `benjamini_hochberg` adjusts it."""
+    return min(1.0, float((np.sort(p) * len(p) / np.arange(1, len(p) + 1)).min()))
+
+
+def _window(
+    field: Field, rows: Floats, axis: Axis, days: int, params: MoveParams
+) -> _Window | None:
     window = axis.window(days)
-    weights = _weights(field, axis, window, axis.reference())
     now = field.counts[window].sum(axis=0)
-    if weights is None or now.sum() < params.min_calls:
+    if now.sum() < params.min_calls:
+        return None
+    weights = _seasons.mixed_like(rows, axis.weekend, window, axis.reference())
+    if weights is None:
         return None
     then = weights @ field.counts
     if then.sum() < params.min_calls:
         return None
-    changes = share_changes(now, now.sum(), then, then.sum(), deff, dof=_DOF)
-    top = int(np.argmin(changes.p_value))
-    of_days = field.counts[window]
-    return Move(
-        field=field,
-        days=days,
-        current=now,
-        reference=then,
-        fine=(weights @ field.fine, field.fine[window].sum(axis=0)),
-        deff=float(deff.mean()),
-        deffs=deff,
-        changes=changes.estimate,
-        ends=(changes.lo, changes.hi),
-        top=top,
-        p_value=float(benjamini_hochberg(changes.p_value).adjusted.min()),
-        lasts=_lasts(of_days, then, top, float(changes.estimate[top]), float(deff[top])),
-    )
+    fine = (weights @ field.fine, field.fine[window].sum(axis=0))
+    return _Window(field, days, now, then, fine)
 
 
-def _lasts(of_days: Floats, then: Floats, top: int, change: float, deff: float) -> bool:
-    """Whether half of the move stays, beyond chance, whichever day is left out."""
-    rest = of_days.sum(axis=0) - of_days
-    rows = rest.sum(axis=1)
-    if not (rows > 0).all() or np.count_nonzero(of_days.sum(axis=1)) < 2:
-        return False
-    without = share_changes(rest[:, top], rows, then[top], then.sum(), deff)
-    stays = without.estimate * np.sign(change) >= abs(change) / 2
-    return bool((stays & (without.p_value <= _P_WITHOUT_A_DAY)).all())
-
-
-def _design_effects(field: Field, axis: Axis, params: MoveParams) -> Floats:
+def _design_effects(field: Field, rows: Floats, axis: Axis, params: MoveParams) -> Floats:
     """How unlike each other past days and past weeks were, beyond chance; shape (n_values,)."""
     past = axis.reference()
-    of_days = share_dispersion(field.counts[past], axis.weekend[past].astype(np.int64))
+    of_days = share_dispersion(field.counts[past], axis.weekend[past])
     current, reference = [], []
     for ago in range(_WEEK, axis.n_days, _WEEK):
         window, before = axis.window(_WEEK, ago), axis.reference(ago)
-        weights = _weights(field, axis, window, before)
-        rows = field.counts.sum(axis=1)
-        if weights is not None and np.count_nonzero(rows[before]) >= params.min_days:
+        if np.count_nonzero(rows[before]) < params.min_days or not rows[window].any():
+            continue
+        weights = _seasons.mixed_like(rows, axis.weekend, window, before)
+        if weights is not None:
             current.append(field.counts[window].sum(axis=0))
             reference.append(weights @ field.counts)
     if not current:
@@ -275,13 +312,6 @@ def _design_effects(field: Field, axis: Axis, params: MoveParams) -> Floats:
     now, then = np.stack(current), np.stack(reference)
     of_weeks = period_dispersion(now, now.sum(axis=1), then, then.sum(axis=1))
     return np.maximum(of_days, of_weeks)
-
-
-def _weights(field: Field, axis: Axis, window: Flags, reference: Flags) -> Floats | None:
-    rows = field.counts.sum(axis=1)
-    if not rows[window].any():
-        return None
-    return _seasons.mixed_like(rows, axis.weekend, window, reference)
 
 
 def _moments(positions: Floats, counts: Floats) -> tuple[float, float]:

@@ -18,12 +18,12 @@ _T = 3.29  # two-sided 99.9 %: a promise is checked every day
 def slow_promise(feature: Feature, one: Timings, axis: Axis, min_calls: int) -> Iterator[Finding]:
     """Yield a FAIL where the whole interval of the p95 latency is above the promise."""
     limit = feature.slo.p95_latency_ms if feature.slo else None
-    weights = axis.window(_DAYS).astype(float)
-    n = int((one.n * weights[one.index]).sum())
+    days = axis.window(_DAYS)
+    n = int(one.calls[days].sum())
     if not limit or n < min_calls:
         return
     deff = _service.quantile_deff(one, axis, _DAYS, limit)
-    value, lo, hi = _service.woodruff(one, weights, 0.95, deff, t=_T)
+    value, lo, hi = _service.woodruff(one, days, 0.95, deff, t=_T)
     if lo > limit:
         yield Finding(
             status=Status.FAIL,
@@ -44,7 +44,7 @@ def slow_promise(feature: Feature, one: Timings, axis: Axis, min_calls: int) -> 
 def costly_promise(feature: Feature, costs: Sums, axis: Axis, min_calls: int) -> Iterator[Finding]:
     """Yield a FAIL where the whole interval of the cost per 1,000 calls is above the promise."""
     limit = feature.slo.cost_usd_per_1k_calls if feature.slo else None
-    now = costs.by_bucket(axis.window(_DAYS).astype(float))
+    now = costs.by_bucket(axis.window(_DAYS))
     n = int(now[:, 1].sum())
     if limit is None or n < min_calls or now[:, 0].sum() <= 0:
         return

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from math import isfinite
 
 import numpy as np
 
-from llmops_health.findings import Finding, Status, literal
+from llmops_health.findings import Finding, Status, literal, not_enough_data
 from llmops_health.health.drift._fields import (
     REFERENCE_DAYS,
     REFERENCE_ENDS,
@@ -36,20 +36,22 @@ UNITS = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judged:
-    """A move with its effect and the status it has earned.
+    """A move with the status it has earned, and its effect where that was needed for it.
 
     `findable` is the smallest move of its field that some window finds, in tolerated moves;
     `findable_w` the smallest of one value that this window finds, Cohen's w.
     """
 
     move: Move
-    effect: Interval
+    effect: Interval | None
     status: Status
     findable: float
     findable_w: float
 
+    def measured(self) -> Interval:
+        """Return the effect, measured now where the status did not need it."""
+        return self.move.effect() if self.effect is None else self.effect
 
-_UNSEEN = Interval(0.0, 0.0, 0.0)
 
 Severity = Callable[[Move, Interval], Status]
 
@@ -66,23 +68,40 @@ def judge(
     """
     order = [Status.FAIL, Status.WARN, Status.PASS]
     moves = sorted(measure(fields, axis, params), key=lambda move: move.p_value)
+    of_windows = [move.findable_w(params, len(moves)) for move in moves]
     findable: dict[str, float] = {}
-    for move in moves:
-        found = move.smallest_findable(params, len(moves))
+    for move, cohen in zip(moves, of_windows, strict=True):
+        found = move.in_tolerated(cohen, params)
         findable[move.field.name] = min(found, findable.get(move.field.name, found))
     of_field: dict[str, Judged] = {}
-    for place, move in enumerate(moves):
+    for move, cohen in zip(moves, of_windows, strict=True):
         name = move.field.name
-        is_sure = move.p_value <= params.alpha and move.lasts
-        # Effects cost most of the time, and of quiet fields only the first is shown.
-        effect = move.effect() if is_sure or place == 0 else _UNSEEN
-        is_large = abs(effect.estimate) >= move.floor(params)
-        status = severity(move, effect) if is_sure and is_large else Status.PASS
-        of_window = move.findable_w(params, len(moves))
-        judged = Judged(move, effect, status, findable[name], of_window)
+        effect = move.effect() if move.is_sure(params) else None
+        is_large = effect is not None and abs(effect.estimate) >= move.floor(params)
+        status = severity(move, effect) if effect is not None and is_large else Status.PASS
+        judged = Judged(move, effect, status, findable[name], cohen)
         if name not in of_field or order.index(status) < order.index(of_field[name].status):
             of_field[name] = judged
     return sorted(of_field.values(), key=lambda j: (order.index(j.status), j.move.p_value))
+
+
+def n_judged(fields: Sequence[Field], axis: Axis) -> int:
+    """Return how many calls the last 7 days have, by the field that was logged most often."""
+    return round(max((float(f.counts[axis.window(7)].sum()) for f in fields), default=0.0))
+
+
+def too_little(fields: Sequence[Field], axis: Axis, params: MoveParams) -> Finding | None:
+    """Return why nothing can be said of the fields, or None where enough is there."""
+    n = n_judged(fields, axis)
+    n_days = n_days_logged(fields, axis)
+    if n_days < params.min_days:
+        return not_enough_data(
+            n,
+            f"Warming up: {n_days} of {params.min_days} days to compare with, up to a week ago.",
+        )
+    if n < params.min_calls:
+        return not_enough_data(n, f"{n} calls in the last 7 days, {params.min_calls} needed.")
+    return None
 
 
 def report(
@@ -104,23 +123,7 @@ def report(
     action
         What a person does now, when something moved.
     """
-    n = round(max((float(f.counts[axis.window(7)].sum()) for f in fields), default=0.0))
-    n_days = n_days_logged(fields, axis)
-    if n_days < params.min_days:
-        yield Finding(
-            status=Status.NOT_ENOUGH_DATA,
-            n=n,
-            message=f"Warming up: {n_days} of {params.min_days} days to compare with, up to a week "
-            "ago.",
-        )
-        return
-    if n < params.min_calls:
-        yield Finding(
-            status=Status.NOT_ENOUGH_DATA,
-            n=n,
-            message=f"{n} calls in the last 7 days, {params.min_calls} needed.",
-        )
-        return
+    n = n_judged(fields, axis)
     if not judged:
         yield Finding(
             status=Status.PASS,
@@ -155,7 +158,6 @@ def _quiet(
     feature_id: str, day: date, judged: Sequence[Judged], params: MoveParams, n: int
 ) -> Finding:
     findable = float(np.median([one.findable for one in judged]))
-    surest = judged[0]
     p_value = min(j.move.p_value for j in judged)
     if findable > 1:
         return Finding(
@@ -165,6 +167,7 @@ def _quiet(
             message=f"Cannot tell: with {n} calls in 7 days a typical one of {len(judged)} fields "
             f"has to move {findable:.1f} times as far as is tolerated to be found 4 times in 5.",
         )
+    surest = replace(judged[0], effect=judged[0].measured())
     return _finding(
         feature_id,
         day,
@@ -179,7 +182,7 @@ def _quiet(
 
 def _but(surest: Judged, params: MoveParams) -> str:
     """Why a move larger than tolerated is none."""
-    if abs(surest.effect.estimate) < surest.move.floor(params):
+    if abs(surest.measured().estimate) < surest.move.floor(params):
         return ""
     if surest.move.p_value > params.alpha:
         return f", which may be chance (p {surest.move.p_value:.2g})"
@@ -197,7 +200,7 @@ def _finding(
     action: str,
     p_value: float,
 ) -> Finding:
-    move, effect = judged.move, judged.effect
+    move, effect = judged.move, judged.measured()
     floor = move.floor(params)
     signed = -floor if move.field.scale is Scale.RATE and effect.estimate < 0 else floor
     return Finding(

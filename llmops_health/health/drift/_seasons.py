@@ -19,11 +19,10 @@ Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 
-def production(table: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows of production: `run_kind` prod, or unknown where no row at all is prod."""
-    kind = table["run_kind"]
+def is_production(kind: pl.Series) -> pl.Series:
+    """Return which rows are of production: prod, or unknown where no row at all is prod."""
     chosen = kind == "prod"
-    return table.filter(chosen if chosen.any() else kind == "unknown")
+    return chosen if chosen.any() else kind == "unknown"
 
 
 def day_index(days: pl.Series, day: date, n_days: int) -> Ints:
@@ -38,7 +37,22 @@ def day_index(days: pl.Series, day: date, n_days: int) -> Ints:
     """
     first = date.toordinal(day) - n_days + 1
     epoch = date(1970, 1, 1).toordinal()
-    return days.cast(pl.Date).to_physical().to_numpy().astype(np.int64) + (epoch - first)
+    return days.cast(pl.Date).to_numpy().astype(np.int64) + (epoch - first)
+
+
+def coded(names: pl.Series) -> tuple[list[str], Ints]:
+    """Return the different names in order, and the place of each row's name among them.
+
+    Examples
+    --------
+    >>> names, codes = coded(pl.Series(["b", "a", "b"]))
+    >>> names, codes.tolist()
+    (['a', 'b'], [1, 0, 1])
+    """
+    rows = names.to_list()
+    distinct = sorted(set(rows))
+    place = {name: at for at, name in enumerate(distinct)}
+    return distinct, np.array([place[name] for name in rows], dtype=np.int64)
 
 
 def daily_sums(index: Ints, codes: Ints, values: npt.ArrayLike, shape: tuple[int, int]) -> Floats:
@@ -59,9 +73,11 @@ def daily_sums(index: Ints, codes: Ints, values: npt.ArrayLike, shape: tuple[int
     [[0.0, 5.0], [0.0, 0.0], [3.0, 0.0]]
     """
     n_days, n_codes = shape
+    weights = np.asarray(values, dtype=np.float64)
     inside = (index >= 0) & (index < n_days)
-    flat = index[inside] * n_codes + codes[inside]
-    weights = np.asarray(values, dtype=np.float64)[inside]
+    if not inside.all():
+        index, codes, weights = index[inside], codes[inside], weights[inside]
+    flat = index * n_codes + codes
     sums: Floats = np.bincount(flat, weights, minlength=n_days * n_codes).astype(np.float64)
     return sums.reshape(shape)
 
@@ -118,7 +134,9 @@ def window_sums(daily: Floats, starts: Ints, width: int = 7) -> Floats:
     return sums
 
 
-def mixed_like(daily: Floats, weekend: Flags, window: Flags, reference: Flags) -> Floats | None:
+def mixed_like(
+    daily: Floats, weekend: Flags, window: Flags | slice, reference: Flags | slice
+) -> Floats | None:
     """Return a weight per reference day that gives it the window's mix of weekdays and weekends.
 
     Parameters
@@ -126,7 +144,7 @@ def mixed_like(daily: Floats, weekend: Flags, window: Flags, reference: Flags) -
     daily : shape (n_days,)
         Rows per day that the weights will multiply.
     weekend, window, reference : shape (n_days,)
-        Which days are weekend, judged, and compared with.
+        Which days are weekend, judged, and compared with; the last two may be slices.
 
     Returns
     -------
@@ -144,16 +162,22 @@ def mixed_like(daily: Floats, weekend: Flags, window: Flags, reference: Flags) -
     ... ).tolist()
     [1.0, 0.0, 0.0]
     """
-    weights = np.zeros(len(daily))
-    for kind in (weekend, ~weekend):
-        wanted = daily[window & kind].sum()
-        there = daily[reference & kind].sum()
+    now, is_now = daily[window], weekend[window]
+    past, is_past = daily[reference], weekend[reference]
+    shares = np.zeros(len(past))
+    for of_now, of_past in ((is_now, is_past), (~is_now, ~is_past)):
+        wanted = now[of_now].sum()
+        there = past[of_past].sum()
         if wanted > 0 and there <= 0:
             return None
         if there > 0:
-            weights[reference & kind] = wanted / there
-    largest = weights.max()
-    return weights / largest if largest > 0 else None
+            shares[of_past] = wanted / there
+    largest = shares.max(initial=0.0)
+    if largest <= 0:
+        return None
+    weights = np.zeros(len(daily))
+    weights[reference] = shares / largest
+    return weights
 
 
 def leave_one_out(

@@ -6,7 +6,8 @@ is the same for every window, and is given the window's mix of weekdays and week
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from math import exp, log, sqrt
 
@@ -14,8 +15,8 @@ import numpy as np
 import polars as pl
 
 from llmops_health.health.drift import _seasons
-from llmops_health.health.drift._seasons import Flags, Floats
-from llmops_health.kernels.nulls import robust_z
+from llmops_health.health.drift._seasons import Flags, Floats, Ints
+from llmops_health.kernels.nulls import median, robust_z
 from llmops_health.kernels.shift import (
     Shift,
     contrast_deff,
@@ -73,17 +74,46 @@ class Axis:
 
     def window(self, days: int) -> Flags:
         """Return which days are the last `days`."""
-        return np.arange(self.n_days) >= self.n_days - days
+        return self._between(self.n_days - days, self.n_days)
 
     def reference(self) -> Flags:
         """Return which days are the reference."""
-        place = np.arange(self.n_days)
         last = self.n_days - REFERENCE_ENDS
-        return (place < last) & (place >= last - REFERENCE_DAYS)
+        return self._between(last - REFERENCE_DAYS, last)
+
+    def _between(self, start: int, stop: int) -> Flags:
+        flags = np.zeros(self.n_days, dtype=np.bool_)
+        flags[max(start, 0) : max(stop, 0)] = True
+        return flags
 
     def weights(self, rows: Floats, days: int) -> Floats | None:
         """Return a weight per day of the reference that gives it the window's mix of day types."""
         return _seasons.mixed_like(rows, self.weekend, self.window(days), self.reference())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """The last `days` with their `n` rows, and the weights of the days they are held against.
+
+    `judged` and `weights` have shape (n_days,); weights are 0 off the reference.
+    """
+
+    days: int
+    n: int
+    judged: Flags
+    weights: Floats
+
+
+def windows(rows: Floats, axis: Axis, lengths: Sequence[int], least: int) -> list[Window]:
+    """Return the windows that have rows enough, and a reference with their types of days."""
+    found = []
+    for days in lengths:
+        judged = axis.window(days)
+        n = int(rows[judged].sum())
+        weights = axis.weights(rows, days) if n >= max(least, 1) else None
+        if weights is not None:
+            found.append(Window(days, n, judged, weights))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,41 +123,41 @@ class Sums:
     x: Floats
     n: Floats
 
-    def by_bucket(self, weights: Floats) -> Floats:
+    def by_bucket(self, weights: Floats | Flags) -> Floats:
         """Return the sums and rows per bucket over weighted days, shape (64, 2)."""
-        return np.column_stack([weights @ self.x, weights @ self.n])
+        of_days = weights.astype(np.float64)
+        sums = np.empty((self.x.shape[1], 2))
+        sums[:, 0], sums[:, 1] = of_days @ self.x, of_days @ self.n
+        return sums
+
+    def dispersion(self, axis: Axis) -> float:
+        """Measure how much shares vary between the days of the reference, beyond chance."""
+        days = axis.reference()
+        return day_dispersion(self.x[days].sum(axis=1), self.n[days].sum(axis=1))
 
 
-def metric_sums(rates: pl.DataFrame, metric: str, axis: Axis) -> Sums:
-    """Lay one metric of `summary__rates` out by day and bucket."""
-    rows = rates.filter(pl.col("metric") == metric)
-    index = _seasons.day_index(rows["day"], axis.day, axis.n_days)
-    buckets = rows["bucket"].to_numpy().astype(np.int64)
+def metric_sums(rates: pl.DataFrame, kept: pl.Series, metric: str, axis: Axis) -> Sums:
+    """Lay one metric of `summary__rates` out by day and bucket, of the rows that are kept."""
+    chosen = kept & (rates["metric"] == metric)
+    index = _seasons.day_index(rates["day"].filter(chosen), axis.day, axis.n_days)
+    buckets = rates["bucket"].filter(chosen).to_numpy().astype(np.int64)
     shape = (axis.n_days, N_BUCKETS)
+    sum_x, n = (rates[name].filter(chosen).to_numpy() for name in ("sum_x", "n"))
     return Sums(
-        _seasons.daily_sums(index, buckets, rows["sum_x"].to_numpy(), shape),
-        _seasons.daily_sums(index, buckets, rows["n"].to_numpy(), shape),
+        _seasons.daily_sums(index, buckets, sum_x, shape),
+        _seasons.daily_sums(index, buckets, n, shape),
     )
 
 
-def share_move(sums: Sums, axis: Axis, days: int, floor: float) -> Move | None:
-    """Hold a share of a window against its reference; None without rows on either side."""
-    return _move(sums, sums, axis, days, floor)
+def share_moves(sums: Sums, axis: Axis, of: Sequence[Window], floor: float) -> tuple[Move, ...]:
+    """Hold a share of each window against its reference."""
+    dispersion = sums.dispersion(axis)
+    return tuple(_move(sums, sums, window, dispersion, floor) for window in of)
 
 
-def _move(sums: Sums, before: Sums, axis: Axis, days: int, floor: float) -> Move | None:
-    per_day = sums.n.sum(axis=1)
-    window, weights = axis.window(days), axis.weights(per_day, days)
-    if weights is None or per_day[window].sum() <= 0:
-        return None
-    then = before.by_bucket(weights)
-    if then[:, 1].sum() <= 0:
-        return None
-    reference = axis.reference()
-    dispersion = day_dispersion(before.x[reference].sum(axis=1), before.n[reference].sum(axis=1))
-    shift = share_shift(sums.by_bucket(window.astype(float)), then, dispersion=dispersion)
-    lasts = _lasts(sums.x.sum(axis=1)[window], per_day[window], floor * shift.reference)
-    return _as_move(shift, days, int(per_day[window].sum()), lasts=lasts)
+def _move(sums: Sums, before: Sums, window: Window, dispersion: float, floor: float) -> Move:
+    now, then = sums.by_bucket(window.judged), before.by_bucket(window.weights)
+    return _as_move(share_shift(now, then, dispersion=dispersion), sums, window, floor)
 
 
 def _lasts(x: Floats, n: Floats, level: float) -> bool:
@@ -146,25 +176,31 @@ def _lasts(x: Floats, n: Floats, level: float) -> bool:
     return bool(n[rest].sum() > 0 and x[rest].sum() >= level * n[rest].sum())
 
 
-def _as_move(shift: Shift, days: int, n: int, *, lasts: bool) -> Move:
+def _as_move(shift: Shift, sums: Sums, window: Window, floor: float) -> Move:
+    x, n = sums.x[window.judged].sum(axis=1), sums.n[window.judged].sum(axis=1)
     return Move(
-        days, n, shift.current, shift.lo, shift.hi, shift.reference, shift.p_rise, shift.deff, lasts
+        days=window.days,
+        n=window.n,
+        value=shift.current,
+        lo=shift.lo,
+        hi=shift.hi,
+        reference=shift.reference,
+        p_value=shift.p_rise,
+        deff=shift.deff,
+        lasts=_lasts(x, n, floor * shift.reference),
     )
 
 
-def mean_move(sums: Sums, axis: Axis, days: int, floor: float) -> Move | None:
-    """Hold a mean of a window against its reference; None without positive sums on either side."""
-    per_day = sums.n.sum(axis=1)
-    window, weights = axis.window(days), axis.weights(per_day, days)
-    if weights is None:
-        return None
-    now, then = sums.by_bucket(window.astype(float)), sums.by_bucket(weights)
-    if not (now[:, 0].sum() > 0 and then[:, 0].sum() > 0):
-        return None
-    se_day = _scatter_of_days(sums, axis) / sqrt(days)
-    shift = mean_shift(now, then, se_day=se_day)
-    lasts = _lasts(sums.x.sum(axis=1)[window], per_day[window], floor * shift.reference)
-    return _as_move(shift, days, int(per_day[window].sum()), lasts=lasts)
+def mean_moves(sums: Sums, axis: Axis, of: Sequence[Window], floor: float) -> tuple[Move, ...]:
+    """Hold a mean of each window against its reference; both need positive sums."""
+    scatter = _scatter_of_days(sums, axis)
+    moves = []
+    for window in of:
+        now, then = sums.by_bucket(window.judged), sums.by_bucket(window.weights)
+        if now[:, 0].sum() > 0 and then[:, 0].sum() > 0:
+            shift = mean_shift(now, then, se_day=scatter / sqrt(window.days))
+            moves.append(_as_move(shift, sums, window, floor))
+    return tuple(moves)
 
 
 def _scatter_of_days(sums: Sums, axis: Axis) -> float:
@@ -175,47 +211,53 @@ def _scatter_of_days(sums: Sums, axis: Axis) -> float:
         days = axis.reference() & kind & (x > 0)
         if days.sum() > 2:
             means = np.log(x[days] / n[days])
-            residuals.append(means - np.median(means))
+            residuals.append(means - median(means))
     if not residuals:
         return 0.0
-    return 1.4826 * float(np.median(np.abs(np.concatenate(residuals))))
+    return 1.4826 * float(median(np.abs(np.concatenate(residuals))))
 
 
 @dataclass(frozen=True, slots=True)
 class Timings:
     """Calls by day, bucket and coarse bin of one duration, as rows."""
 
-    index: np.ndarray[tuple[int], np.dtype[np.int64]]
-    bucket: np.ndarray[tuple[int], np.dtype[np.int64]]
+    index: Ints
+    cell: Ints  # of each row's day and bucket in `calls`, laid flat
     edges: Floats  # upper edges of the bins that occur, in log-bins
-    place: np.ndarray[tuple[int], np.dtype[np.int64]]  # of each row's bin among them
+    place: Ints  # of each row's bin among them
     n: Floats
+    calls: Floats  # shape (n_days, 64)
+    by_day: Floats  # calls too, shape (n_days, n_bins)
 
     @classmethod
-    def of(cls, latency: pl.DataFrame, field: str, axis: Axis) -> Timings:
-        """Take the rows of one field that lie on the axis."""
-        rows = latency.filter(pl.col("field") == field)
-        index = _seasons.day_index(rows["day"], axis.day, axis.n_days)
+    def of(cls, latency: pl.DataFrame, chosen: pl.Series, axis: Axis) -> Timings:
+        """Take the chosen rows that lie on the axis."""
+        index = _seasons.day_index(latency["day"].filter(chosen), axis.day, axis.n_days)
+        bucket, k_coarse, n = (
+            latency[name].filter(chosen).to_numpy() for name in ("bucket", "k_coarse", "n")
+        )
         inside = (index >= 0) & (index < axis.n_days)
-        bins, place = np.unique(rows["k_coarse"].to_numpy()[inside], return_inverse=True)
+        if not inside.all():
+            index, bucket, k_coarse, n = (part[inside] for part in (index, bucket, k_coarse, n))
+        lowest = k_coarse.min(initial=0)
+        there = np.bincount(k_coarse - lowest) > 0
+        bins = np.flatnonzero(there) + lowest
+        place = (np.cumsum(there) - 1)[k_coarse - lowest]
+        rows = n.astype(np.float64)
         return cls(
-            index[inside],
-            rows["bucket"].to_numpy().astype(np.int64)[inside],
+            index,
+            index * N_BUCKETS + bucket,
             8.0 * bins.astype(np.float64) + 7.0,
-            place.astype(np.int64),
-            rows["n"].to_numpy().astype(np.float64)[inside],
+            place,
+            rows,
+            _seasons.daily_sums(index, bucket, rows, (axis.n_days, N_BUCKETS)),
+            _seasons.daily_sums(index, place, rows, (axis.n_days, len(bins))),
         )
 
     def quantile(self, weights: Floats, ranks: Floats) -> Floats:
         """Return quantiles in ms over weighted days, interpolated inside bins."""
         mass = np.bincount(self.place, self.n * weights[self.index], len(self.edges))
         return self.quantile_of(mass.astype(np.float64), ranks)
-
-    def by_day(self, n_days: int) -> Floats:
-        """Count calls per day and bin, shape (n_days, n_bins)."""
-        flat = self.index * len(self.edges) + self.place
-        counts = np.bincount(flat, self.n, n_days * len(self.edges))
-        return counts.astype(np.float64).reshape(n_days, len(self.edges))
 
     def share_above(self, limit_ms: float) -> Floats:
         """Share of each bin's calls that are slower than a limit, shape (n_bins,)."""
@@ -232,51 +274,46 @@ class Timings:
         position = self.edges[kept][at] - 8 * (1 - into)
         return np.where(position < _LOWEST, 0.0, np.exp(_LOG_GAMMA * np.maximum(position, -999)))
 
-    def above(self, limit_ms: float, shape: tuple[int, int]) -> Sums:
+    def above(self, limit_ms: float) -> Sums:
         """Count calls slower than a limit, by day and bucket."""
-        share = self.share_above(limit_ms)[self.place]
-        return Sums(
-            _seasons.daily_sums(self.index, self.bucket, self.n * share, shape),
-            _seasons.daily_sums(self.index, self.bucket, self.n, shape),
-        )
+        slow = self.n * self.share_above(limit_ms)[self.place]
+        sums = np.bincount(self.cell, slow, self.calls.size)
+        return Sums(sums.astype(np.float64).reshape(self.calls.shape), self.calls)
 
 
-def quantile_move(timings: Timings, axis: Axis, days: int, q: float, floor: float) -> Move | None:
-    """Hold a quantile of a window against `floor` times that of its reference.
+def quantile_moves(
+    timings: Timings, axis: Axis, of: Sequence[Window], q: float, floor: float
+) -> tuple[Move, ...]:
+    """Hold a quantile of each window against `floor` times that of its reference.
 
     The p-value is that of the share of calls beyond the limit, whose expectation is 1 - q or
     less where the quantile has not risen beyond it; the interval is Woodruff's.
     """
-    shape = (axis.n_days, N_BUCKETS)
-    rows = _seasons.daily_sums(timings.index, timings.bucket, timings.n, shape).sum(axis=1)
-    window, weights = axis.window(days), axis.weights(rows, days)
-    if weights is None or rows[window].sum() <= 0:
-        return None
-    reference = float(timings.quantile(weights, np.array([q]))[0])
-    if reference <= 0:
-        return None
-    slow, slow_then = timings.above(floor * reference, shape), timings.above(reference, shape)
-    move = _move(slow, slow_then, axis, days, 1.0)
-    if move is None:
-        return None
-    value, lo, hi = woodruff(timings, window.astype(float), q, move.deff)
-    return Move(days, move.n, value, lo, hi, reference, move.p_value, move.deff, move.lasts)
+    moves = []
+    for window in of:
+        reference = float(timings.quantile(window.weights, np.array([q]))[0])
+        if reference > 0:
+            slow, slow_then = timings.above(floor * reference), timings.above(reference)
+            move = _move(slow, slow_then, window, slow_then.dispersion(axis), 1.0)
+            value, lo, hi = woodruff(timings, window.judged, q, move.deff)
+            moves.append(replace(move, value=value, lo=lo, hi=hi, reference=reference))
+    return tuple(moves)
 
 
 def woodruff(
-    timings: Timings, weights: Floats, q: float, deff: float, *, t: float = 2.0
+    timings: Timings, days: Flags, q: float, deff: float, *, t: float = 2.0
 ) -> tuple[float, float, float]:
     """Return a quantile in ms with its interval: the error of the share below it, in values."""
-    n = float((timings.n * weights[timings.index]).sum())
-    reach = t * sqrt(q * (1 - q) * deff / n)
-    value, lo, hi = timings.quantile(weights, np.array([q, q - reach, q + reach]))
+    mass = timings.by_day[days].sum(axis=0)
+    reach = t * sqrt(q * (1 - q) * deff / float(mass.sum()))
+    value, lo, hi = timings.quantile_of(mass, np.array([q, q - reach, q + reach]))
     return float(value), float(lo), float(hi)
 
 
 def quantile_deff(timings: Timings, axis: Axis, days: int, limit_ms: float) -> float:
     """Design effect of the share of calls beyond a limit in the last `days`."""
-    slow = timings.above(limit_ms, (axis.n_days, N_BUCKETS))
-    now = slow.by_bucket(axis.window(days).astype(float))
+    slow = timings.above(limit_ms)
+    now = slow.by_bucket(axis.window(days))
     alike = np.broadcast_to(now.sum(axis=0) / N_BUCKETS, now.shape) * 1e6
     return max(day_dispersion(slow.x.sum(axis=1), slow.n.sum(axis=1)), contrast_deff(now, alike))
 
@@ -313,7 +350,7 @@ def volume_trend(calls: Floats, axis: Axis) -> VolumeTrend | None:
     weeks = -np.flatnonzero(kept) - 1.0
     y = np.log(past.sum(axis=1) + 0.5)
     slope = float(np.clip(theil_sen(y, weeks).slope, -log(1.25), log(1.25)))
-    return VolumeTrend(past, float(np.median(y - slope * weeks)), slope, first_logged)
+    return VolumeTrend(past, float(median(y - slope * weeks)), slope, first_logged)
 
 
 def volume_move(calls: Floats, axis: Axis, ceiling: float, smallest: float) -> Move | None:
@@ -330,7 +367,7 @@ def volume_move(calls: Floats, axis: Axis, ceiling: float, smallest: float) -> M
     expected, past = trend.expected, trend.past
     total = float(calls[-2:].sum())
     fall = trend.level - log(total + 0.5)
-    by_day = np.median(past / np.maximum(past.sum(axis=1, keepdims=True), 1), axis=0) * expected
+    by_day = median(past / np.maximum(past.sum(axis=1, keepdims=True), 1)) * expected
     p_value = robust_z(_volume_scatter(calls, trend.first), -fall, mad_floor=0.05).p_value / 2
     return Move(
         days=2,
@@ -355,5 +392,5 @@ def _volume_scatter(calls: Floats, first_logged: int) -> Floats:
         same = same[place >= first_logged]
         if len(same) > 1:
             ln = np.log(same + 0.5)
-            scatter.append(ln - np.median(ln))
+            scatter.append(ln - median(ln))
     return np.concatenate(scatter) if scatter else np.zeros(2)

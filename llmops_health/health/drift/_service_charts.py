@@ -70,7 +70,7 @@ def _of_mean(shown: Shown, sums: Sums, axis: Axis) -> ControlChart | None:
 
 
 def _of_quantile(shown: Shown, timings: Timings, axis: Axis, q: float) -> ControlChart | None:
-    counts = timings.by_day(axis.n_days)
+    counts = timings.by_day
     limits = _quantile_limits(timings, counts, q, axis)
     seen = _findable_quantile(shown, timings, counts, q, axis)
     which = "Median" if q == 0.5 else f"{100 * q:.0f}th percentile"

@@ -16,6 +16,7 @@ class Log:
     """Rates as rows; calls per day, shape (n_days,); durations and costs, laid out."""
 
     rates: pl.DataFrame
+    is_production: pl.Series
     calls: Floats
     timings: dict[str, Timings]
     costs: Sums
@@ -23,15 +24,19 @@ class Log:
     @classmethod
     def of(cls, rates: pl.DataFrame, latency: pl.DataFrame, axis: Axis) -> Log:
         """Take `summary__rates` and `summary__latency_buckets` of one feature."""
-        rows = _seasons.production(rates) if len(rates) else rates
-        slow = _seasons.production(latency) if len(latency) else latency
+        is_production = _seasons.is_production(rates["run_kind"])
+        is_slow = _seasons.is_production(latency["run_kind"])
         return cls(
-            rates=rows,
-            calls=_service.metric_sums(rows, "calls", axis).n.sum(axis=1),
-            timings={field: Timings.of(slow, field, axis) for field in ("latency_ms", "ttft_ms")},
-            costs=_service.metric_sums(rows, "cost_usd_capped", axis),
+            rates=rates,
+            is_production=is_production,
+            calls=_service.metric_sums(rates, is_production, "calls", axis).n.sum(axis=1),
+            timings={
+                field: Timings.of(latency, is_slow & (latency["field"] == field), axis)
+                for field in ("latency_ms", "ttft_ms")
+            },
+            costs=_service.metric_sums(rates, is_production, "cost_usd_capped", axis),
         )
 
     def sums(self, metric: str, axis: Axis) -> Sums:
         """Lay out one more metric."""
-        return _service.metric_sums(self.rates, metric, axis)
+        return _service.metric_sums(self.rates, self.is_production, metric, axis)

@@ -135,6 +135,8 @@ def figure(
 
 def _missing_days(feature: Feature, log: Log, params: Params) -> Iterator[Finding]:
     missing: dict[date, float] = {}
+    if (log.days[-RECENT:] > 0).all():
+        return
     scatter = log.scatter()
     for place in range(HISTORY_DAYS - RECENT, HISTORY_DAYS):
         past = log.same_weekday(place)
@@ -165,12 +167,10 @@ def _longest_hole(
     empty: np.ndarray[tuple[int], np.dtype[np.bool_]], usual: Floats
 ) -> tuple[int, int]:
     """Return first hour and length of the run of empty hours with the most usual calls."""
-    best, start = (0, 0), 0
-    for hour in range(25):
-        if hour < 24 and empty[hour]:
-            continue
-        if usual[start:hour].sum() > usual[best[0] : best[0] + best[1]].sum():
-            best = (start, hour - start)
+    best, most, start = (0, 0), 0.0, 0
+    for hour in [*np.flatnonzero(~empty).tolist(), 24]:
+        if hour > start and (calls := usual[start:hour].sum()) > most:
+            best, most = (start, hour - start), calls
         start = hour + 1
     return best
 
@@ -221,11 +221,13 @@ def _null_parts(day: date, nulls: pl.DataFrame) -> dict[str, Part]:
     """Lay out the nulls of each field, by the segment of its findings."""
     if not len(nulls):
         return {}
-    rows = _seasons.production(nulls)
-    names, codes = np.unique(rows["field"].to_numpy().astype(str), return_inverse=True)
-    index = _seasons.day_index(rows["day"], day, HISTORY_DAYS)
+    kept = _seasons.is_production(nulls["run_kind"])
+    names, codes = _seasons.coded(nulls["field"].filter(kept))
+    index = _seasons.day_index(nulls["day"].filter(kept), day, HISTORY_DAYS)
     n_null, n = (
-        _seasons.daily_sums(index, codes, rows[of].to_numpy(), (HISTORY_DAYS, len(names)))
+        _seasons.daily_sums(
+            index, codes, nulls[of].filter(kept).to_numpy(), (HISTORY_DAYS, len(names))
+        )
         for of in ("n_null", "n")
     )
     return {
@@ -255,14 +257,16 @@ def _rise(
     part: Floats, rows: Floats, day: date, n_days: int, floor: float, n_tests: int, params: Params
 ) -> Finding | None:
     """Warn if a share of the last days is surely above that of 4 earlier weeks, by `floor`."""
-    place = np.arange(HISTORY_DAYS)
-    window = place >= HISTORY_DAYS - n_days
+    window = slice(HISTORY_DAYS - n_days, HISTORY_DAYS)
+    now = [part[window].sum(), rows[window].sum()]
+    if now[1] <= 0 or now[0] / now[1] < floor:
+        return None
     end = HISTORY_DAYS - RECENT
-    reference = (place < end) & (place >= end - REFERENCE_DAYS)
+    reference = slice(end - REFERENCE_DAYS, end)
     weights = _seasons.mixed_like(rows, _seasons.is_weekend(day, HISTORY_DAYS), window, reference)
     if weights is None or (rows[reference] > 0).sum() < params.min_history_days // 2:
         return None
-    now, then = [part[window].sum(), rows[window].sum()], [weights @ part, weights @ rows]
+    then = [weights @ part, weights @ rows]
     if now[0] / now[1] < then[0] / then[1] + floor:
         return None
     dispersion = day_dispersion(part[reference], rows[reference])
@@ -286,12 +290,14 @@ def _rise(
 
 
 def _late_part(day: date, hours: pl.DataFrame) -> Part:
-    rows = _seasons.production(hours)
-    index = _seasons.day_index(rows["day"], day, HISTORY_DAYS)
-    codes = np.zeros(len(rows), dtype=np.int64)
+    kept = _seasons.is_production(hours["run_kind"])
+    index = _seasons.day_index(hours["day"].filter(kept), day, HISTORY_DAYS)
+    codes = np.zeros(len(index), dtype=np.int64)
     late, dated = (
-        _seasons.daily_sums(index, codes, rows[name].to_numpy(), (HISTORY_DAYS, 1))[:, 0]
-        for name in ("n_late", "n_dated")
+        _seasons.daily_sums(index, codes, hours[of].filter(kept).to_numpy(), (HISTORY_DAYS, 1))[
+            :, 0
+        ]
+        for of in ("n_late", "n_dated")
     )
     return Part("written a day late or more", late, dated)
 
@@ -318,6 +324,8 @@ def _late(feature: Feature, day: date, hours: pl.DataFrame, params: Params) -> I
 def _duplicates(
     feature: Feature, log: Log, duplicates: pl.DataFrame, params: Params
 ) -> Iterator[Finding]:
+    if duplicates.is_empty():
+        return
     rows = duplicates.filter(pl.col("table_name") == "calls")
     index = _seasons.day_index(rows["day"], log.day, HISTORY_DAYS)
     codes = np.zeros(len(rows), dtype=np.int64)

@@ -37,7 +37,7 @@ from llmops_health.findings import Finding, Status
 from llmops_health.health.drift import _charts, _fields
 from llmops_health.health.drift._fields import Axis, Field, Scale
 from llmops_health.health.drift._moves import Move, MoveParams
-from llmops_health.health.drift._reports import Judged, judge, report
+from llmops_health.health.drift._reports import Judged, judge, report, too_little
 from llmops_health.kernels.intervals import Interval
 
 HISTORY_DAYS = 63
@@ -71,13 +71,16 @@ def check(
     if not fields:
         yield Finding(status=Status.NOT_APPLICABLE, n=0, message="No input was ever logged.")
         return
-    judged = _judged(fields, axis, params)
+    refusal = too_little(fields, axis, params)
+    if refusal is not None:
+        yield refusal
+        return
     yield from report(
         feature.id,
         fields,
         axis,
         params,
-        judged,
+        _judged(fields, axis, params),
         action="Read the newest inputs of the values that grew; add cases for them to the eval "
         "set, or route them elsewhere.",
     )
@@ -95,7 +98,9 @@ def figure(
     del feature
     axis = Axis.ending(day, HISTORY_DAYS)
     fields = _fields.of_inputs(summary__categories, summary__histograms, summary__cells, axis)
-    return _charts.of_fields(fields, axis, params, _judged(fields, axis, params))
+    if too_little(fields, axis, params) is not None:
+        return None
+    return _charts.of_fields(axis, _judged(fields, axis, params))
 
 
 def _judged(fields: list[Field], axis: Axis, params: Params) -> list[Judged]:

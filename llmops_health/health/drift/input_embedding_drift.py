@@ -46,6 +46,7 @@ from llmops_health.findings import CheckParams, Finding, Status, literal
 from llmops_health.kernels.mean_shift import MeanShift, Window, mean_shift
 
 HISTORY_DAYS = 400
+_DAYS = 7
 _LAUNCH_DAYS = 28
 _RECENT_WEEKS = 9
 _BLOCK = 4
@@ -107,11 +108,14 @@ class _History(NamedTuple):
     week: npt.NDArray[np.int64]
     is_weekend: npt.NDArray[np.bool_]
 
+    def is_of(self, weeks: list[int]) -> npt.NDArray[np.bool_]:
+        return np.asarray((self.week[:, None] == weeks).any(axis=1))
+
     def n_texts(self, weeks: list[int]) -> int:
-        return int(self.n[np.isin(self.week, weeks)].sum())
+        return int(self.n[self.is_of(weeks)].sum())
 
     def window(self, weeks: list[int], reference: list[int]) -> Window:
-        return np.isin(self.week, weeks), np.isin(self.week, reference)
+        return self.is_of(weeks), self.is_of(reference)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,21 +175,21 @@ def check(
 def _read(embeddings: pl.DataFrame, day: date) -> _History | None:
     if embeddings.is_empty():
         return None
-    rows = embeddings.sort("day")
-    rows = rows.filter(pl.col("embedder_version") == rows["embedder_version"][-1])
-    days = rows["day"].cast(pl.Date).to_physical().to_numpy().astype(np.int64)
+    versions = embeddings["embedder_version"]
+    is_newest = (versions == versions[-1]).to_numpy()
+    days = embeddings["day"].cast(pl.Date).to_numpy().astype(np.int64)
     age = (day - date(1970, 1, 1)).days - days
-    since_first = days - days[0]
+    since_first = days - days[is_newest][0]
     is_recent = age < 7 * _RECENT_WEEKS
     is_launch = ~is_recent & (since_first < _LAUNCH_DAYS)
     week = np.where(is_recent, age // 7, since_first // 7 - _BLOCK)
     # 1970-01-01 was a Thursday, day 3 of the week.
-    used = is_recent | is_launch
-    kept = rows.filter(pl.Series(used))
+    used = is_newest & (is_recent | is_launch)
+    kept = pl.Series(used)
     return _History(
-        z=_matrix(kept["sum_z"]),
-        phi=_matrix(kept["sum_phi"]),
-        n=kept["n"].to_numpy(),
+        z=_matrix(embeddings["sum_z"].filter(kept)),
+        phi=_matrix(embeddings["sum_phi"].filter(kept)),
+        n=embeddings["n"].to_numpy()[used],
         week=week[used],
         is_weekend=((days + 3) % 7 >= 5)[used],
     )
@@ -296,26 +300,28 @@ def _moved_since_launch(
 
 def _moved_cells(cells: pl.DataFrame, day: date, weeks: range) -> list[tuple[int, float]]:
     """Return the three cells whose share of the texts changed most, and by how much (0-1)."""
-    known = cells.filter(pl.col("fitted_on") <= day)
-    if known.is_empty():
+    fitted = cells["fitted_on"]
+    newest = fitted.filter(fitted <= day).max()
+    if newest is None:
         return []
-    newest = known.sort("fitted_on")["codebook_version"][-1]
-    known = known.filter(pl.col("codebook_version") == newest)
-    age = (pl.lit(day) - pl.col("day")).dt.total_days()
-    since_first = (pl.col("day") - pl.col("day").min()).dt.total_days()
+    versions = cells["codebook_version"]
+    is_newest = (versions == versions.filter(fitted == newest)[-1]) & (fitted <= day)
+    days, cell, n = (cells[name].filter(is_newest).to_numpy() for name in ("day", "cell", "n"))
+    age = (np.datetime64(day, "D") - days).astype(np.int64)
     is_reference = (
-        (since_first < _LAUNCH_DAYS) if weeks.start < 0 else age.is_between(7, 6 + _LAUNCH_DAYS)
+        age.max() - age < _LAUNCH_DAYS
+        if weeks.start < 0
+        else (age >= _DAYS) & (age < _DAYS + _LAUNCH_DAYS)
     )
-    counts = known.group_by("cell").agg(
-        now=pl.col("n").filter(age < 7).sum(), before=pl.col("n").filter(is_reference).sum()
+    known, place = np.unique(cell, return_inverse=True)
+    now, before = (
+        np.bincount(place, np.where(chosen, n, 0)) for chosen in (age < _DAYS, is_reference)
     )
-    n_now, n_before = counts["now"].sum(), counts["before"].sum()
-    if not n_now or not n_before:
+    if not now.any() or not before.any():
         return []
-    moves = counts.select(
-        "cell", move=(pl.col("now") / float(n_now) - pl.col("before") / float(n_before)).round(6)
-    )
-    return list(moves.sort(-pl.col("move").abs(), "cell").head(3).iter_rows())
+    moves = np.round(now / now.sum() - before / before.sum(), 6)
+    largest = np.lexsort((known, -np.abs(moves)))[:3]
+    return list(zip(known[largest].tolist(), moves[largest].tolist(), strict=True))
 
 
 def _told(moved: list[tuple[int, float]]) -> str:

@@ -31,6 +31,7 @@ from datetime import date, timedelta
 from math import expm1, sqrt
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 from pydantic import Field
 
@@ -42,6 +43,9 @@ HISTORY_DAYS = 35
 _WINDOW = 7
 _GRAIN = ("run_kind", "prompt_key", "request_model", "prompt_version", "settings")
 _MAX_SIGNED_RANK_P = 0.01
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 
 class Params(CheckParams):
@@ -109,8 +113,10 @@ def check(
             f"to {day}.",
         )
         return
-    pairs = summary__repeats.filter(pl.col("day") > day - timedelta(days=_WINDOW))
-    n_prompts = pairs.select(_GRAIN).unique().height
+    is_recent = summary__repeats["day"] > day - timedelta(days=_WINDOW)
+    pairs = summary__repeats.tail(int(is_recent.sum()))
+    prompts = _prompts(pairs)
+    n_prompts = len(np.unique(prompts))
     if n_prompts < params.min_prompts:
         yield Finding(
             status=Status.NOT_ENOUGH_DATA,
@@ -119,7 +125,7 @@ def check(
             "needed.",
         )
         return
-    judged = [_judge(feature, day, pairs, one, params) for one in _BEHAVIOURS]
+    judged = [_judge(feature, day, pairs, prompts, one, params) for one in _BEHAVIOURS]
     tested = [found for found in judged if found is not None]
     adjusted = [
         replace(found, p_value=min(1.0, found.p_value * len(tested)))
@@ -131,12 +137,24 @@ def check(
     yield from changed
 
 
+def _prompts(pairs: pl.DataFrame) -> Ints:
+    """Return a number per row that tells which prompt under which settings it is of."""
+    numbers: dict[tuple[object, ...], int] = {}
+    keys = zip(*(pairs[name].to_list() for name in _GRAIN), strict=True)
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
+
+
 def _judge(
-    feature: Feature, day: date, pairs: pl.DataFrame, behaviour: _Behaviour, params: Params
+    feature: Feature,
+    day: date,
+    pairs: pl.DataFrame,
+    prompts: Ints,
+    behaviour: _Behaviour,
+    params: Params,
 ) -> Finding | None:
     """Return a finding that is WARN where only the floor and persistence are met, else PASS."""
     now, before = behaviour.columns
-    per_prompt, per_day = _differences(pairs, now, before)
+    per_prompt, per_day = _differences(pairs, prompts, now, before)
     if len(per_prompt) < params.min_prompts:
         return None
     change = paired_change(per_prompt)
@@ -167,17 +185,35 @@ def _judge(
 
 
 def _differences(
-    pairs: pl.DataFrame, now: str, before: str
-) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], ...]:
+    pairs: pl.DataFrame, prompts: Ints, now: str, before: str
+) -> tuple[Floats, Floats]:
     """Return the change per prompt over the window, and the mean change per day."""
     # Rounded: means of the same values differ by 1e-16 with the order of rows, and a test of
     # signs and ranks would take that for a change.
-    change = (pl.col(now) - pl.col(before)).cast(pl.Float64).round(9)
-    known = pairs.select("day", *_GRAIN, "n_now", change=change).drop_nulls("change")
-    weighted = (pl.col("change") * pl.col("n_now")).sum() / pl.col("n_now").sum()
-    per_prompt = known.group_by(_GRAIN, maintain_order=True).agg(change=weighted)
-    per_day = known.group_by("day", maintain_order=True).agg(pl.col("change").mean())
-    return per_prompt["change"].to_numpy(), per_day["change"].to_numpy()
+    change = (pairs[now] - pairs[before]).cast(pl.Float64).to_numpy().round(9)
+    known = ~np.isnan(change)
+    change, n_now = change[known], pairs["n_now"].to_numpy()[known]
+    _, first, prompt = np.unique(prompts[known], return_index=True, return_inverse=True)
+    per_prompt = _sums(prompt, change * n_now) / np.bincount(prompt, n_now)
+    _, day = np.unique(pairs["day"].to_numpy()[known], return_inverse=True)
+    return per_prompt[np.argsort(first)], np.bincount(day, change) / np.bincount(day)
+
+
+def _sums(group: Ints, values: Floats) -> Floats:
+    """Add up values per group with Kahan's compensation, which the order of rows hardly changes."""
+    counts = np.bincount(group)
+    place = np.empty(len(group), dtype=np.int64)
+    starts = np.repeat(np.cumsum(counts) - counts, counts)
+    place[np.argsort(group, kind="stable")] = np.arange(len(group)) - starts
+    total, lost = np.zeros(len(counts)), np.zeros(len(counts))
+    for turn in range(counts.max(initial=0)):
+        chosen = place == turn
+        of = group[chosen]
+        value = values[chosen] - lost[of]
+        added = total[of] + value
+        lost[of] = (added - total[of]) - value
+        total[of] = added
+    return total
 
 
 def _message(behaviour: _Behaviour, change: PairedChange) -> str:
@@ -235,14 +271,10 @@ def _whole(
 
 
 def _response_model(pairs: pl.DataFrame) -> str:
-    known = pairs.drop_nulls(["response_model_now", "response_model_before"])
-    if not len(known):
+    now, before = pairs["response_model_now"], pairs["response_model_before"]
+    if not (now.is_not_null() & before.is_not_null()).any():
         return "response_model is not logged"
-    other = known.filter(pl.col("response_model_now") != pl.col("response_model_before"))
-    if not len(other):
+    is_other = now != before
+    if not is_other.any():
         return "response_model did not change"
-    names = other.row(-1, named=True)
-    return (
-        f"response_model went from {names['response_model_before']} to "
-        f"{names['response_model_now']}"
-    )
+    return f"response_model went from {before.filter(is_other)[-1]} to {now.filter(is_other)[-1]}"

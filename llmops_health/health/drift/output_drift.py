@@ -36,8 +36,8 @@ from llmops_health.figures import ControlChart
 from llmops_health.findings import Finding, Status
 from llmops_health.health.drift import _charts, _fields
 from llmops_health.health.drift._fields import Axis, Field, Scale
-from llmops_health.health.drift._moves import Move, MoveParams
-from llmops_health.health.drift._reports import Judged, judge, report
+from llmops_health.health.drift._moves import Move, MoveParams, measure
+from llmops_health.health.drift._reports import Judged, judge, report, too_little
 from llmops_health.kernels.intervals import Interval
 
 HISTORY_DAYS = 63
@@ -95,19 +95,26 @@ def check(
 ) -> Iterator[Finding]:
     """Yield the finding of the whole, then one per output field that moved too far."""
     axis = Axis.ending(day, HISTORY_DAYS)
-    names = _fields.of_names(summary__categories, _NAMES)
+    names = _fields.of_names(summary__categories, _NAMES, axis)
     fields = _outputs(names, summary__histograms, axis)
     if not fields:
         yield Finding(status=Status.NOT_APPLICABLE, n=0, message="No output was ever logged.")
+        return
+    refusal = too_little(fields, axis, params)
+    if refusal is not None:
+        yield refusal
         return
     judged = _judged(feature, fields, axis, params)
     moved = [one for one in judged if one.status is not Status.PASS]
     why, action = "", ""
     if moved:
-        inputs = _fields.of_inputs(summary__categories, summary__histograms, summary__cells, axis)
-        inputs_moved = _moved(inputs, axis, params)
         declared = _declared_changes(names, axis, moved[0].move.days)
-        why, action = _explain(declared, inputs_moved=inputs_moved)
+        inputs = (
+            []
+            if declared
+            else _fields.of_inputs(summary__categories, summary__histograms, summary__cells, axis)
+        )
+        why, action = _explain(declared, inputs_moved=_moved(inputs, axis, params))
     yield from report(feature.id, fields, axis, params, judged, why=why, action=action)
 
 
@@ -122,14 +129,16 @@ def figure(
     """Show the field of the first finding, day by day."""
     del summary__cells
     axis = Axis.ending(day, HISTORY_DAYS)
-    names = _fields.of_names(summary__categories, _NAMES)
+    names = _fields.of_names(summary__categories, _NAMES, axis)
     fields = _outputs(names, summary__histograms, axis)
-    return _charts.of_fields(fields, axis, params, _judged(feature, fields, axis, params))
+    if too_little(fields, axis, params) is not None:
+        return None
+    return _charts.of_fields(axis, _judged(feature, fields, axis, params))
 
 
 def _outputs(names: _fields.Parts, histograms: pl.DataFrame, axis: Axis) -> list[Field]:
     """Lay out what can be compared about outputs; nothing where no output was ever logged."""
-    counts = _fields.of_numbers(histograms, [*(name for name, _, _ in _NUMBERS), _HEDGES])
+    counts = _fields.of_numbers(histograms, [*(name for name, _, _ in _NUMBERS), _HEDGES], axis)
     fields = [*_fields.kinds(names, _KINDS, axis), *_fields.numbers(counts, _NUMBERS, axis)]
     if not fields:
         return []
@@ -160,8 +169,10 @@ def _severity(feature: Feature, move: Move, effect: Interval, params: Params) ->
 
 
 def _moved(fields: list[Field], axis: Axis, params: Params) -> bool:
-    judged = judge(fields, axis, params, lambda _move, _effect: Status.WARN)
-    return any(one.status is not Status.PASS for one in judged)
+    return any(
+        move.is_sure(params) and abs(move.effect().estimate) >= move.floor(params)
+        for move in measure(fields, axis, params)
+    )
 
 
 def _declared_changes(names: _fields.Parts, axis: Axis, days: int) -> list[str]:

@@ -27,7 +27,7 @@ Source
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -40,14 +40,14 @@ from llmops_health.figures import ControlChart
 from llmops_health.findings import CheckParams, Finding, Status
 from llmops_health.health.drift import _promises, _service, _service_charts
 from llmops_health.health.drift._seasons import Floats
-from llmops_health.health.drift._service import Axis, Move, Sums, Timings
+from llmops_health.health.drift._service import Axis, Move, Sums, Timings, Window
 from llmops_health.health.drift._service_log import Log
 from llmops_health.kernels.power import mde_proportion
 
 HISTORY_DAYS = 63
 _ORDER = (Status.FAIL, Status.WARN, Status.PASS)
 _SLOWEST = "latency_ms p95"
-_DURATIONS = (("latency_ms", 0.5), ("latency_ms", 0.95), ("ttft_ms", 0.95))
+_DURATIONS = {"latency_ms": (0.5, 0.95), "ttft_ms": (0.95,)}
 
 
 class Params(CheckParams):
@@ -182,7 +182,7 @@ def check(
     n_tests = max(1, sum(len(measure.moves) for measure in measures))
     found = [measure.finding(feature, day, n_tests, params) for measure in measures]
     moved = [one for one in found if one.status is not Status.PASS]
-    yield _whole(found, broken, log.rates, log.calls, axis, params)
+    yield _whole(found, broken, log, axis, params)
     yield from moved
     yield from broken
 
@@ -239,27 +239,26 @@ def _broken(feature: Feature, log: Log, axis: Axis, params: Params) -> list[Find
     ]
 
 
-def _has_reference(rows: Floats, axis: Axis, p: Params) -> bool:
-    return int((rows[axis.reference()] > 0).sum()) >= p.min_reference_days
+def _windows(rows: Floats, axis: Axis, params: Params) -> list[Window]:
+    """Return what can be judged of a measure with such rows, shape (n_days, 64)."""
+    per_day = rows.sum(axis=1)
+    if np.count_nonzero(per_day[axis.reference()] > 0) < params.min_reference_days:
+        return []
+    return _service.windows(per_day, axis, _service.WINDOWS, params.min_calls)
 
 
 def _durations(timings: dict[str, Timings], axis: Axis, params: Params) -> Iterator[_Measure]:
-    for field, q in _DURATIONS:
+    for field, ranks in _DURATIONS.items():
         one = timings[field]
-        rows = np.bincount(one.index, one.n, axis.n_days).astype(np.float64)
-        if not _has_reference(rows, axis, params):
-            continue
-        found = (
-            _service.quantile_move(one, axis, days, q, params.warn_slower)
-            for days in _service.WINDOWS
-        )
-        moves = tuple(move for move in found if move is not None and move.n >= params.min_calls)
-        fails = tuple(move.ratio >= params.fail_slower for move in moves)
-        warns = tuple(move.ratio >= params.warn_slower for move in moves)
-        name = f"{field} p{100 * q:.0f}"
-        words = f"The {'median' if q == 0.5 else '95th percentile'} of {field}"
-        if moves:
-            yield _Measure(name, "ms", words, moves, fails, warns, params.warn_slower)
+        windows = _windows(one.calls, axis, params)
+        for q in ranks if windows else ():
+            moves = _service.quantile_moves(one, axis, windows, q, params.warn_slower)
+            fails = tuple(move.ratio >= params.fail_slower for move in moves)
+            warns = tuple(move.ratio >= params.warn_slower for move in moves)
+            name = f"{field} p{100 * q:.0f}"
+            words = f"The {'median' if q == 0.5 else '95th percentile'} of {field}"
+            if moves:
+                yield _Measure(name, "ms", words, moves, fails, warns, params.warn_slower)
 
 
 def _shares(log: Log, axis: Axis, params: Params) -> Iterator[_Measure]:
@@ -268,15 +267,13 @@ def _shares(log: Log, axis: Axis, params: Params) -> Iterator[_Measure]:
         ("truncated", "The share of cut-off answers"),
     ):
         sums = log.sums(name, axis)
-        if not _has_reference(sums.n.sum(axis=1), axis, params):
+        windows = _windows(sums.n, axis, params)
+        if not windows:
             continue
-        moves = _moves(_service.share_move, sums, axis, params.warn_ratio, params)
+        moves = _service.share_moves(sums, axis, windows, params.warn_ratio)
         fails = [_rose(move, params.fail_ratio, params.fail_rise) for move in moves]
         warns = [_rose(move, params.warn_ratio, params.warn_rise) for move in moves]
-        if moves:
-            yield _Measure(
-                name, "share", words, moves, tuple(fails), tuple(warns), params.warn_ratio
-            )
+        yield _Measure(name, "share", words, moves, tuple(fails), tuple(warns), params.warn_ratio)
 
 
 def _rose(move: Move, ratio: float, rise: float) -> bool:
@@ -284,26 +281,16 @@ def _rose(move: Move, ratio: float, rise: float) -> bool:
 
 
 def _cost(costs: Sums, axis: Axis, params: Params) -> Iterator[_Measure]:
-    if not _has_reference(costs.n.sum(axis=1), axis, params):
+    windows = _windows(costs.n, axis, params)
+    if not windows:
         return
-    moves = _moves(_service.mean_move, costs, axis, params.warn_cost, params)
+    moves = _service.mean_moves(costs, axis, windows, params.warn_cost)
     fails = tuple(move.ratio >= params.fail_cost for move in moves)
     warns = tuple(move.ratio >= params.warn_cost for move in moves)
     if moves:
         yield _Measure(
             "cost_usd", "USD", "The mean cost per call", moves, fails, warns, params.warn_cost
         )
-
-
-def _moves(
-    measure: Callable[[Sums, Axis, int, float], Move | None],
-    sums: Sums,
-    axis: Axis,
-    floor: float,
-    params: Params,
-) -> tuple[Move, ...]:
-    found = (measure(sums, axis, days, floor) for days in _service.WINDOWS)
-    return tuple(move for move in found if move is not None and move.n >= params.min_calls)
 
 
 def _volume(
@@ -323,13 +310,12 @@ def _volume(
 def _whole(
     found: list[Finding],
     broken: list[Finding],
-    rates: pl.DataFrame,
-    calls: Floats,
+    log: Log,
     axis: Axis,
     params: Params,
 ) -> Finding:
-    n = int(calls[axis.window(7)].sum())
-    note = _isolated_cost(rates, axis.day)
+    n = int(log.calls[axis.window(7)].sum())
+    note = _isolated_cost(log, axis.day)
     bad = [one for one in (*broken, *found) if one.status is not Status.PASS]
     if bad:
         worst = min(bad, key=lambda one: one.status is not Status.FAIL)
@@ -346,8 +332,8 @@ def _whole(
         return Finding(
             status=Status.NOT_ENOUGH_DATA,
             n=n,
-            message=f"Warming up: {n} calls in 7 days and {int((calls[:-7] > 0).sum())} earlier "
-            f"days with calls; {params.min_calls} and {params.min_reference_days} are "
+            message=f"Warming up: {n} calls in 7 days and {np.count_nonzero(log.calls[:-7] > 0)} "
+            f"earlier days with calls; {params.min_calls} and {params.min_reference_days} are "
             f"needed{note}.",
         )
     error = next((one for one in found if one.segment == "error"), None)
@@ -370,13 +356,13 @@ def _whole(
     )
 
 
-def _isolated_cost(rates: pl.DataFrame, day: date) -> str:
-    rows = rates.filter(
-        (pl.col("metric") == "cost_usd_isolated") & (pl.col("day") > day - timedelta(days=7))
-    )
-    n, total = int(rows["n"].sum()), float(rows["sum_x"].sum())
+def _isolated_cost(log: Log, day: date) -> str:
+    rows = log.is_production & (log.rates["metric"] == "cost_usd_isolated")
+    rows &= log.rates["day"] > day - timedelta(days=7)
+    n = int(log.rates["n"].filter(rows).sum())
     if not n:
         return ""
+    total = float(log.rates["sum_x"].filter(rows).sum())
     calls, verb = ("one call", "is") if n == 1 else (f"{n} calls together", "are")
     return (
         f"; {calls} cost {total:,.2f} USD, over 100 times the usual, and {verb} left out of the "

@@ -14,6 +14,7 @@ import polars as pl
 
 from llmops_health.config import Feature
 from llmops_health.findings import literal
+from llmops_health.health.drift._seasons import is_weekend
 from llmops_health.kernels.histograms import ZERO_BIN, bin_value
 from llmops_health.kernels.net_flow import NetFlow, net_flow
 
@@ -56,22 +57,31 @@ class Flow:
 def of_queue(feature: Feature, rows: pl.DataFrame) -> pl.DataFrame:
     """Return the rows of the feature's configured queue, or of all its queues."""
     queue = feature.review.queue if feature.review else None
-    return rows if queue is None else rows.filter(pl.col("queue_id") == queue)
+    if queue is None:
+        return rows
+    is_of = rows["queue_id"] == queue
+    return rows if is_of.all(ignore_nulls=False) else rows.filter(is_of)
+
+
+def since(rows: pl.DataFrame, day: date) -> pl.DataFrame:
+    """Return the rows of a day and later, of rows in the order of their days."""
+    return rows.tail(int((rows["day"] >= day).sum()))
 
 
 def refusal(events: pl.DataFrame) -> str:
     """Return why times cannot be used, or nothing where they can."""
-    by_event = dict(events.group_by("event").agg(pl.col("n").sum()).iter_rows())
-    n_done = by_event.get("completed", 0)
-    n_bad = by_event.get("undated", 0) + by_event.get("negative", 0)
+    event, n = events["event"], events["n"]
+    is_done = event == "completed"
+    n_done = int(n.filter(is_done).sum())
+    n_bad = int(n.filter((event == "undated") | (event == "negative")).sum())
     if n_bad and n_bad > _MAX_SHARE_UNUSABLE * (n_done + n_bad):
         return (
             f"{n_bad} of {n_done + n_bad} decided reviews have no time of completion or one before "
             "they came"
         )
     if n_done >= _MIN_TO_REFUSE:
-        waits = events.filter(pl.col("event") == "completed").group_by("wait_bin")
-        most = int(waits.agg(pl.col("n").sum())["n"].max() or 0)  # type: ignore[arg-type]
+        _, place = np.unique(events["wait_bin"].filter(is_done).to_numpy(), return_inverse=True)
+        most = int(np.bincount(place, n.filter(is_done).to_numpy()).max())
         if most > _MAX_SHARE_EQUAL * n_done:
             return f"{most} of {n_done} reviews waited equally long within 2 %"
     return ""
@@ -87,29 +97,30 @@ def flow(events: pl.DataFrame, day: date) -> Flow | None:
     if isinstance(oldest, date):
         first = max(first, oldest)
     begin = datetime.combine(first, time())
-    in_time = (pl.col("created_hour") >= begin) & (pl.col("created_hour") < end)
-    known = events.filter(in_time & (pl.col("day") >= first))
-    if known.is_empty():
+    created, days = events["created_hour"], events["day"]
+    known = (created >= begin) & (created < end) & (days >= first)
+    if not known.any():
         return None
     n_days = (end - begin).days
-    at = (known["day"] - first).dt.total_days().to_numpy()
-    n = known["n"].to_numpy().astype(np.float64)
-    came = (known["event"] == "created").to_numpy()
+    at = (days.filter(known).to_numpy() - np.datetime64(first, "D")).astype(np.int64)
+    n = events["n"].filter(known).to_numpy().astype(np.float64)
+    event = events["event"].filter(known)
+    came = (event == "created").to_numpy()
     left = ~came
     arrivals = _sums(at[came], n[came], n_days)
     completions = _sums(at[left], n[left], n_days)
-    hour = ((known["created_hour"] - begin).dt.total_hours()).to_numpy()
+    hour = (created.filter(known).to_numpy() - np.datetime64(begin)) // np.timedelta64(1, "h")
     still = np.maximum(_sums(hour, np.where(came, n, -n), 24 * n_days), 0.0)
     hours = np.flatnonzero(still)
-    waited = (known["event"] == "completed").to_numpy()
-    seconds = bin_value(known["wait_bin"].fill_null(ZERO_BIN).to_numpy()[waited])
-    weekdays = np.array([(first + timedelta(days=i)).weekday() >= 5 for i in range(n_days)])
+    waited = (event == "completed").to_numpy()
+    bins = events["wait_bin"].filter(known).fill_null(ZERO_BIN).to_numpy()
+    seconds = bin_value(bins[waited])
     return Flow(
         day=day,
         arrivals=arrivals,
         completions=completions,
         backlog=np.cumsum(arrivals - completions),
-        is_weekend=weekdays,
+        is_weekend=is_weekend(day, n_days),
         wait_h=seconds / 3600,
         n_waited=n[waited],
         came_h_ago=24.0 * n_days - hour[waited],

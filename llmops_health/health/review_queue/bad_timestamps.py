@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
+import numpy as np
 import polars as pl
 from pydantic import Field
 
@@ -121,24 +122,25 @@ def check(
 
 def _times(reviews: pl.DataFrame, day: date, params: Params) -> _Times:
     end = datetime.combine(day + timedelta(days=1), time())
-    later = pl.col("completed_at") >= end
+    came, began, done = (
+        reviews[name].to_numpy() for name in ("created_at", "started_at", "completed_at")
+    )
     # What is completed after the day is still open on it, decision and all.
-    known = reviews.filter(pl.col("decision").is_not_null() & ~later.fill_null(value=False))
-    came, began, done = pl.col("created_at"), pl.col("started_at"), pl.col("completed_at")
-    backwards = ((done < came) | (done < began)).fill_null(value=False)
-    n, n_undated, n_backwards = known.select(
-        pl.len(), done.is_null().sum().alias("undated"), backwards.sum().alias("backwards")
-    ).row(0)
+    known = reviews["decision"].is_not_null().to_numpy() & ~(done >= np.datetime64(end))
+    came, began, done = came[known], began[known], done[known]
+    # A comparison with a time that is missing is false.
+    backwards = (done < came) | (done < began)
     equal, n_equal = "", 0
-    for name, value in (
+    for name, times in (
         ("completed_at", done), ("started_at", began), ("completed_at - started_at", done - began)
     ):  # fmt: skip
-        values = known.select(value.alias("value"))["value"].drop_nulls()
-        most = int(values.value_counts()["count"].max() or 0) if len(values) else 0  # type: ignore[arg-type]
+        values = times[~np.isnat(times)]
+        most = int(np.unique(values, return_counts=True)[1].max(initial=0))
         if len(values) >= params.min_reviews and most > params.max_equal_pp / 100 * len(values):
             equal, n_equal = name, most
             break
-    return _Times(n, n_undated, n_backwards, equal, n_equal, _little(reviews, end))
+    n, n_undated = int(known.sum()), int(np.isnat(done).sum())
+    return _Times(n, n_undated, int(backwards.sum()), equal, n_equal, _little(reviews, end))
 
 
 def _little(reviews: pl.DataFrame, end: datetime) -> float | None:
@@ -146,18 +148,16 @@ def _little(reviews: pl.DataFrame, end: datetime) -> float | None:
     came = reviews["created_at"].min()
     if not isinstance(came, datetime) or came >= end:
         return None
-    seen = reviews.filter(pl.col("created_at") < end)
-    left = pl.when(pl.col("completed_at") < end).then(pl.col("completed_at"))
-    stay = (left.fill_null(end) - pl.col("created_at")).dt.total_seconds()
-    is_lost = pl.col("decision").is_not_null() & pl.col("completed_at").is_null()
-    area, stated = seen.select(
-        stay.clip(lower_bound=0).sum().alias("area"),
-        stay.filter(~is_lost).mean().alias("stated"),
-    ).row(0)
-    window = (end - came).total_seconds()
-    if not area or stated is None or window <= 0:
+    created, done = reviews["created_at"].to_numpy(), reviews["completed_at"].to_numpy()
+    seen = created < np.datetime64(end)
+    left = np.where(done < np.datetime64(end), done, np.datetime64(end))
+    stay = np.trunc((left - created)[seen] / np.timedelta64(1, "s"))
+    is_lost = reviews["decision"].is_not_null().to_numpy() & np.isnat(done)
+    stated = stay[~is_lost[seen]]
+    area, window = float(np.maximum(stay, 0).sum()), (end - came).total_seconds()
+    if not area or not len(stated) or window <= 0:
         return None
-    return little_gap(area / window, len(seen) / window, stated)
+    return little_gap(area / window, len(stay) / window, float(stated.mean()))
 
 
 def _evidence(feature: Feature, day: date) -> str:

@@ -39,7 +39,7 @@ from llmops_health.findings import (
     not_applicable,
     not_enough_data,
 )
-from llmops_health.health.review_queue._flow import of_queue
+from llmops_health.health.review_queue._flow import of_queue, since
 from llmops_health.kernels.agreement import ac1_from_sums, two_rater_agreement
 from llmops_health.kernels.jackknife import bucket_jackknife
 
@@ -65,7 +65,7 @@ def check(
 ) -> Iterator[Finding]:
     """Yield one finding on the feature's reviewers together."""
     first = day - timedelta(days=params.window_days - 1)
-    pairs = of_queue(feature, summary__review_pairs).filter(pl.col("day") >= first)
+    pairs = since(of_queue(feature, summary__review_pairs), first)
     n = int(pairs["n"].sum())
     if not n:
         yield not_applicable(f"No item was decided by two people in {params.window_days} days.")

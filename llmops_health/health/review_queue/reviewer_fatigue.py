@@ -36,6 +36,7 @@ from llmops_health.findings import (
     not_applicable,
     not_enough_data,
 )
+from llmops_health.health.drift._seasons import coded
 from llmops_health.health.review_queue._flow import of_queue
 from llmops_health.kernels.logit_slope import LogitSlopes, logit_slopes
 
@@ -71,18 +72,15 @@ def check(
     feature: Feature, day: date, summary__review_work: pl.DataFrame, params: Params
 ) -> Iterator[Finding]:
     """Yield one finding on the shift and one on the weeks."""
-    gold = of_queue(feature, summary__review_work).filter(
-        (pl.col("n_gold") > 0) & pl.col("reviewer_id").is_not_null()
-    )
-    n, n_right = int(gold["n_gold"].sum()), int(gold["n_right"].sum())
+    work = of_queue(feature, summary__review_work)
+    is_gold = (work["n_gold"] > 0) & work["reviewer_id"].is_not_null()
+    n, n_right = (int(work[name].filter(is_gold).sum()) for name in ("n_gold", "n_right"))
     if not n:
         yield not_applicable("No reviewer decided an item with seeded truth (gold_decision).")
         return
-    rows = gold.group_by("day", "reviewer_id", "shift_hour", maintain_order=True).agg(
-        pl.col("n_gold", "n_right").sum()
-    )
-    found = None if n - n_right < params.min_wrong else _fit(rows, day, params)
-    if n < params.min_gold or found is None or found.n_clusters < params.min_clusters:
+    enough = n >= params.min_gold and n - n_right >= params.min_wrong
+    found = _fit(work.filter(is_gold), day, params) if enough else None
+    if found is None or found.n_clusters < params.min_clusters:
         yield not_enough_data(
             n,
             f"{n} decisions on seeded truth, {n - n_right} of them wrong, cannot tell a slope: "
@@ -115,17 +113,19 @@ def check(
         )
 
 
-def _fit(rows: pl.DataFrame, day: date, params: Params) -> LogitSlopes | None:
+def _fit(gold: pl.DataFrame, day: date, params: Params) -> LogitSlopes | None:
     """Return the slopes on hours and weeks, None where the data cannot tell them apart."""
-    weeks = (rows["day"] - day).dt.total_days().to_numpy() / 7
+    rows = gold.group_by("day", "reviewer_id", "shift_hour", maintain_order=True).agg(
+        pl.col("n_gold", "n_right").sum()
+    )
     hours = rows["shift_hour"].to_numpy()
-    who = rows["reviewer_id"].rank("dense").cast(pl.Int64).to_numpy() - 1
-    days = (rows["day"] - day).dt.total_days().to_numpy()
+    _, who = coded(rows["reviewer_id"])
+    days = (rows["day"].to_numpy() - np.datetime64(day, "D")).astype(np.int64)
     try:
         return logit_slopes(
             rows["n_right"].to_numpy(),
             rows["n_gold"].to_numpy(),
-            np.column_stack([hours, weeks]),
+            np.column_stack([hours, days / 7]),
             who,
             who * 1000 - days,
             level=params.level,

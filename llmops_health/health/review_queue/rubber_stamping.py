@@ -42,6 +42,7 @@ from llmops_health.findings import (
     not_applicable,
     not_enough_data,
 )
+from llmops_health.health.drift._seasons import coded
 from llmops_health.health.review_queue import _flow
 from llmops_health.kernels.eprocess import beta_mixture_log_e
 from llmops_health.kernels.histograms import NEGATIVE_BIN, bin_value, quantile
@@ -53,6 +54,9 @@ HISTORY_DAYS = 91
 
 _MAX_SHARE_EQUAL = 0.9
 _MIN_TO_REFUSE = 50
+_COUNTS = ("n", "n_seeded", "n_caught", "n_suggested", "n_as_suggested")
+
+Ints = npt.NDArray[np.int64]
 
 
 class Params(CheckParams):
@@ -154,64 +158,70 @@ def figure(
 
 def _rows(feature: Feature, day: date, work: pl.DataFrame, params: Params) -> pl.DataFrame:
     first = day - timedelta(days=params.window_days - 1)
-    return _flow.of_queue(feature, work).filter(
-        (pl.col("day") >= first) & pl.col("reviewer_id").is_not_null()
-    )
+    recent = _flow.since(_flow.of_queue(feature, work), first)
+    is_known = recent["reviewer_id"].is_not_null()
+    return recent if is_known.all() else recent.filter(is_known)
 
 
 def _reviewers(rows: pl.DataFrame, params: Params) -> list[_Reviewer]:
-    timed = rows.filter(pl.col("dwell_bin") > NEGATIVE_BIN)
-    if not _has_times(timed, rows):
-        timed = timed.clear()
-    times = timed.partition_by("reviewer_id", as_dict=True)
-    parts = rows.partition_by("reviewer_id", as_dict=True)
-    return [
-        _reviewer(str(key[0]), part, times.get(key), params) for key, part in sorted(parts.items())
-    ]
+    if rows.is_empty():
+        return []
+    names, of = coded(rows["reviewer_id"])
+    counts = np.array([np.bincount(of, rows[column].to_numpy()) for column in _COUNTS])
+    days, bins, n = (rows[column].to_numpy() for column in ("day", "dwell_bin", "n"))
+    timed = bins > NEGATIVE_BIN
+    if not _has_times(bins, n, timed):
+        timed[:] = False
+    found = []
+    for at, name in enumerate(names):
+        own = timed & (of == at)
+        found.append(_reviewer(name, counts[:, at], days[own], bins[own], n[own], params))
+    return found
 
 
-def _has_times(timed: pl.DataFrame, rows: pl.DataFrame) -> bool:
+def _has_times(bins: Ints, n: Ints, timed: npt.NDArray[np.bool_]) -> bool:
     """Return whether times per review vary, and hardly any is negative."""
-    n = float(timed["n"].sum())
-    n_negative = float(rows.filter(pl.col("dwell_bin") == NEGATIVE_BIN)["n"].sum())
-    if n < _MIN_TO_REFUSE or n_negative > 0.05 * n:
+    n_timed, n_negative = float(n[timed].sum()), float(n[bins == NEGATIVE_BIN].sum())
+    if n_timed < _MIN_TO_REFUSE or n_negative > 0.05 * n_timed:
         return False
-    most = float(timed.group_by("dwell_bin").agg(pl.col("n").sum())["n"].max())  # type: ignore[arg-type]
-    return most <= _MAX_SHARE_EQUAL * n
+    _, place = np.unique(bins[timed], return_inverse=True)
+    return float(np.bincount(place, n[timed]).max()) <= _MAX_SHARE_EQUAL * n_timed
 
 
 def _reviewer(
-    name: str, rows: pl.DataFrame, timed: pl.DataFrame | None, params: Params
+    name: str,
+    counts: npt.NDArray[np.float64],
+    days: npt.NDArray[np.datetime64],
+    bins: Ints,
+    n_by_bin: Ints,
+    params: Params,
 ) -> _Reviewer:
-    n, seeded, caught = (int(rows[column].sum()) for column in ("n", "n_seeded", "n_caught"))
-    suggested, agreed = (float(rows[c].sum()) for c in ("n_suggested", "n_as_suggested"))
+    n, seeded, caught = (int(count) for count in counts[:3])
+    suggested, agreed = counts[3:].tolist()
     catch, log_e = None, -np.inf
     if seeded >= params.min_seeds:
         share = clopper_pearson_interval(caught, seeded, level=params.level)
         catch = Interval(100 * share.estimate, 100 * share.lo, 100 * share.hi)
         log_e = float(beta_mixture_log_e(seeded - caught, seeded, 1 - params.min_catch_pp / 100))
-    n_timed = 0 if timed is None else int(timed["n"].sum())
+    n_timed = int(n_by_bin.sum())
     unread, median_s = None, None
-    if timed is not None and n_timed >= params.min_reviews:
-        bins = timed["dwell_bin"].to_numpy()
-        median_s = quantile(bins, timed["n"].to_numpy(), 0.5)
-        unread = _unread(timed, bin_value(bins) < params.floor_s, params.level)
+    if n_timed >= params.min_reviews:
+        median_s = quantile(bins, n_by_bin, 0.5)
+        unread = _unread(days, n_by_bin, bin_value(bins) < params.floor_s, params.level)
     return _Reviewer(
         name[:8], n, seeded, caught, 100 * agreed / suggested if suggested else float("nan"),
         catch, log_e, n_timed, unread, median_s,
     )  # fmt: skip
 
 
-def _unread(timed: pl.DataFrame, is_short: npt.NDArray[np.bool_], level: float) -> Interval | None:
+def _unread(
+    days: npt.NDArray[np.datetime64], n: Ints, is_short: npt.NDArray[np.bool_], level: float
+) -> Interval | None:
     """Return the share of reviews under the floor, in %, its error from whole days."""
-    days = (
-        timed.select("day", "n", short=pl.Series(is_short).cast(pl.Int64) * pl.col("n"))
-        .group_by("day", maintain_order=True)
-        .sum()
-    )
-    if len(days) < 3:
+    known, place = np.unique(days, return_inverse=True)
+    if len(known) < 3:
         return None
-    sums = days.select("short", "n").to_numpy().astype(np.float64)
+    sums = np.column_stack([np.bincount(place, n * is_short), np.bincount(place, n)])
     found = bucket_jackknife(sums, ratio(0, 1), level=level)
     return Interval(100 * found.estimate, 100 * found.lo, 100 * found.hi)
 

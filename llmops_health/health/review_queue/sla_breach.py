@@ -221,11 +221,11 @@ def _staffing(
     params: Params,
 ) -> tuple[int | None, str]:
     """Return the reviewers needed, and in words what the queue would be at rest."""
-    recent = _flow.of_queue(feature, work).filter(
-        (pl.col("day") > flow.day - timedelta(days=28)) & (pl.col("dwell_bin") >= -100_000)
+    recent = _flow.since(_flow.of_queue(feature, work), flow.day - timedelta(days=27))
+    is_timed = recent["dwell_bin"] >= -100_000
+    n, total, squares = (
+        float(recent[name].filter(is_timed).sum()) for name in ("n", "sum_dwell_s", "sum_dwell_sq")
     )
-    n = float(recent["n"].sum())
-    total, squares = float(recent["sum_dwell_s"].sum()), float(recent["sum_dwell_sq"].sum())
     if n < _MIN_DWELLS or total <= 0:
         return None, ""
     mean = total / n

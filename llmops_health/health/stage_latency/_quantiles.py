@@ -16,22 +16,23 @@ from llmops_health.health.drift._service import (
     Move,
     Timings,
     quantile_deff,
-    quantile_move,
+    quantile_moves,
+    windows,
     woodruff,
 )
 from llmops_health.health.stage_latency._stages import REQUEST
 
-__all__ = ["Axis", "Move", "Paths", "daily", "last_days", "quantile_move", "surely_above"]
+__all__ = [
+    "Axis",
+    "Move",
+    "Paths",
+    "daily",
+    "last_days",
+    "quantile_moves",
+    "surely_above",
+    "windows",
+]
 
-_NONE = pl.DataFrame(
-    schema={
-        "day": pl.Date,
-        "field": pl.String,
-        "bucket": pl.Int32,
-        "k_coarse": pl.Int64,
-        "n": pl.Int64,
-    }
-)
 _SURE = 3.0  # standard errors: 1 in 1,000
 
 
@@ -47,42 +48,31 @@ class Paths:
     def of(cls, rows: pl.DataFrame, day: date, n_days: int) -> Paths:
         """Lay out rows of one feature on the days that end with `day`."""
         axis = Axis.ending(day, n_days)
-        kind = pl.col("kind")
-        kept = rows.filter(
-            (kind == "critical") | ((kind == "total") & (pl.col("stage") == REQUEST))
+        is_whole = (rows["kind"] == "total") & (rows["stage"] == REQUEST)
+        waits = rows.select("day", "stage", "bucket", "k_coarse", "n").filter(
+            rows["kind"] == "critical"
         )
-        parts = kept.rename({"stage": "field"}).partition_by("kind", "field", as_dict=True)
-        found = {
-            (str(of), str(name)): Timings.of(part, str(name), axis)
-            for (of, name), part in parts.items()
-        }
-        whole = found.pop(("total", REQUEST), None)
-        return cls(
-            axis,
-            whole if whole is not None else Timings.of(_NONE, REQUEST, axis),
-            {key[1]: found[key] for key in sorted(found)},
-        )
+        of = waits["stage"]
+        stages = {name: Timings.of(waits, of == name, axis) for name in sorted(of.unique())}
+        return cls(axis, Timings.of(rows, is_whole, axis), stages)
 
 
 def last_days(timings: Timings, axis: Axis, days: int, *ranks: float) -> list[float]:
     """Return quantiles in ms over the last days; none where nothing was measured."""
-    weights = axis.window(days).astype(np.float64)
-    if not (timings.n * weights[timings.index]).sum() > 0:
-        return []
-    return [float(x) for x in timings.quantile(weights, np.array(ranks))]
+    mass = timings.by_day[axis.window(days)].sum(axis=0)
+    return timings.quantile_of(mass, np.array(ranks)).tolist() if mass.any() else []
 
 
-def daily(timings: Timings, axis: Axis, rank: float) -> list[float | None]:
+def daily(timings: Timings, rank: float) -> list[float | None]:
     """Return a quantile in ms of each day, None where nothing was measured."""
     return [
         float(timings.quantile_of(mass, np.array([rank]))[0]) if mass.sum() > 0 else None
-        for mass in timings.by_day(axis.n_days)
+        for mass in timings.by_day
     ]
 
 
 def surely_above(timings: Timings, axis: Axis, days: int, rank: float, limit_ms: float) -> bool:
     """Whether a quantile of the last days lies above a limit with its whole interval."""
     deff = quantile_deff(timings, axis, days, limit_ms)
-    weights = axis.window(days).astype(np.float64)
-    _, lo, _ = woodruff(timings, weights, rank, deff, t=_SURE)
+    _, lo, _ = woodruff(timings, axis.window(days), rank, deff, t=_SURE)
     return lo > limit_ms

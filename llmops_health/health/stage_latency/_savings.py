@@ -8,6 +8,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 
+from llmops_health.health.drift._seasons import coded
 from llmops_health.health.stage_latency._stages import REQUEST, production, within
 from llmops_health.kernels.span_replay import replayed
 from llmops_health.kernels.span_tree import span_trees
@@ -32,12 +33,10 @@ def savings(
     if samples.is_empty():
         return None
     rows = within(production(samples), day, n_days)
-    chosen = rows["request_id"].unique().sort().head(max_requests)
-    rows = rows.filter(pl.col("request_id").is_in(chosen.implode())).sort(
-        "day", "request_id", "span_id"
-    )
     if rows.is_empty():
         return None
+    last = rows["request_id"].unique().sort().head(max_requests)[-1]
+    rows = rows.filter(rows["request_id"] <= last).sort("day", "request_id", "span_id")
     place = rows.select("day", "request_id", parent_id="span_id").with_row_index("at")
     parent = rows.join(
         place, on=["day", "request_id", "parent_id"], how="left", maintain_order="left"
@@ -47,8 +46,10 @@ def savings(
         rows["start_ms"].to_numpy(),
         rows["duration_ms"].to_numpy(),
     )
-    stages = sorted(set(rows["stage"].to_list()) - {REQUEST})
-    is_stage = rows["stage"].to_numpy()[:, None] == np.array([*stages, ""], dtype=object)
+    names, of = coded(rows["stage"])
+    columns = [at for at, name in enumerate(names) if name != REQUEST]
+    stages = [names[at] for at in columns]
+    is_stage = of[:, None] == [*columns, -1]
     lasted = replayed(trees, np.where(is_stage, 1 / faster, 1.0))
     p95 = np.quantile(lasted, 0.95, axis=0)
     saved = {stage: float(p95[-1] - p95[at]) for at, stage in enumerate(stages)}

@@ -38,8 +38,8 @@ def production(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def within(rows: pl.DataFrame, day: date, n_days: int) -> pl.DataFrame:
-    """Return the rows of the `n_days` days that end with `day`."""
-    return rows.filter(pl.col("day").is_between(day - timedelta(days=n_days - 1), day))
+    """Return the rows of the `n_days` days that end with `day`, of rows in order up to it."""
+    return rows.tail(int((rows["day"] > day - timedelta(days=n_days)).sum()))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,16 +52,16 @@ class StageSums:
     @classmethod
     def of(cls, rows: pl.DataFrame) -> StageSums:
         """Add up rows of one feature."""
+        if rows.is_empty():
+            return cls({}, {})
         grouped = rows.group_by("stage", "kind", "bucket").agg(pl.col("n", "sum_ms").sum())
-        n: dict[tuple[str, str], Floats] = {}
-        ms: dict[tuple[str, str], Floats] = {}
-        for (stage, kind), part in grouped.partition_by("stage", "kind", as_dict=True).items():
-            bucket = part["bucket"].to_numpy()
-            key = (str(stage), str(kind))
-            for sums, name in ((n, "n"), (ms, "sum_ms")):
-                sums[key] = np.zeros(N_BUCKETS)
-                sums[key][bucket] = part[name].to_numpy()
-        return cls(n, ms)
+        at: dict[tuple[str, str], int] = {}
+        keys = zip(grouped["stage"].to_list(), grouped["kind"].to_list(), strict=True)
+        place = [at.setdefault(key, len(at)) for key in keys]
+        n, ms = np.zeros((len(at), N_BUCKETS)), np.zeros((len(at), N_BUCKETS))
+        for sums, name in ((n, "n"), (ms, "sum_ms")):
+            sums[place, grouped["bucket"].to_numpy()] = grouped[name].to_numpy()
+        return cls(dict(zip(at, n, strict=True)), dict(zip(at, ms, strict=True)))
 
     @property
     def requests(self) -> Floats:

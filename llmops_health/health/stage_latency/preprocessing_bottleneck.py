@@ -125,8 +125,9 @@ def check(
         yield _calm(sums, share, per_request, params)
         return
     saved = savings(summary__span_samples, day, _DAYS, params.max_replayed, _FASTER)
-    yield _alarm(feature, day, rows, sums, share, before, saved, params)
-    yield from _stages(feature, day, rows, sums, before, saved, params)
+    paths = Paths.of(rows, day, _DAYS)
+    yield _alarm(feature, day, paths, sums, share, before, saved, params)
+    yield from _stages(feature, day, paths, sums, before, saved, params)
 
 
 def figure(
@@ -202,14 +203,13 @@ def _calm(sums: StageSums, share: JackknifeEstimate, per_request: float, params:
 def _alarm(
     feature: Feature,
     day: date,
-    rows: pl.DataFrame,
+    paths: Paths,
     sums: StageSums,
     share: JackknifeEstimate,
     before: list[str],
     saved: Savings | None,
     params: Params,
 ) -> Finding:
-    paths = Paths.of(rows, day, _DAYS)
     p95 = last_days(paths.whole, paths.axis, _DAYS, 0.95)[0]
     promised = feature.slo.p95_latency_ms if feature.slo else None
     broken = promised is not None and surely_above(paths.whole, paths.axis, _DAYS, 0.95, promised)
@@ -242,13 +242,12 @@ def _alarm(
 def _stages(
     feature: Feature,
     day: date,
-    rows: pl.DataFrame,
+    paths: Paths,
     sums: StageSums,
     before: list[str],
     saved: Savings | None,
     params: Params,
 ) -> Iterator[Finding]:
-    paths = Paths.of(rows, day, _DAYS)
     gains = saved.p95_ms if saved else {}
     for stage in sorted(before, key=lambda name: (-gains.get(name, 0.0), name)):
         share = sums.share(sums.time(stage, "critical"), params.level)

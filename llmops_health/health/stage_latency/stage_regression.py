@@ -43,7 +43,13 @@ from llmops_health.findings import (
     not_applicable,
     not_enough_data,
 )
-from llmops_health.health.stage_latency._quantiles import Move, Paths, daily, quantile_move
+from llmops_health.health.stage_latency._quantiles import (
+    Move,
+    Paths,
+    daily,
+    quantile_moves,
+    windows,
+)
 from llmops_health.health.stage_latency._stages import REQUEST, production
 from llmops_health.kernels.multiplicity import benjamini_hochberg
 from llmops_health.kernels.power import mde_proportion
@@ -130,7 +136,7 @@ def check(
     paths = Paths.of(rows, day, HISTORY_DAYS)
     measures = _measures(paths, params)
     if not measures:
-        n = int(paths.whole.n[paths.axis.window(7)[paths.whole.index]].sum())
+        n = int(paths.whole.calls[paths.axis.window(7)].sum())
         yield not_enough_data(
             n,
             f"Warming up: {n} traced requests in 7 days; a stage needs {params.min_requests} of "
@@ -160,7 +166,7 @@ def figure(
     )
     _, at = worst.gravest(params)
     move = worst.moves[at]
-    values = daily(paths.stages[worst.name], paths.axis, _RANK)
+    values = daily(paths.stages[worst.name], _RANK)
     first = day - timedelta(days=HISTORY_DAYS - 1)
     days = tuple(
         ControlDay(day=first + timedelta(days=i), value=value, usual=move.reference)
@@ -185,19 +191,19 @@ def _measures(paths: Paths, params: Params) -> list[_Measure]:
     moves: dict[str, tuple[Move, ...]] = {}
     axis = paths.axis
     for name, one in paths.stages.items():
-        rows = np.bincount(one.index, one.n, axis.n_days)
-        if int((rows[axis.reference()] > 0).sum()) < params.min_reference_days:
+        rows = one.calls.sum(axis=1)
+        if np.count_nonzero(rows[axis.reference()]) < params.min_reference_days:
             continue
-        found = (quantile_move(one, axis, n, _RANK, params.warn_slower) for n in _WINDOWS)
-        kept = tuple(move for move in found if move is not None and move.n >= params.min_requests)
-        if kept:
-            moves[name] = kept
+        judged = windows(rows, axis, _WINDOWS, params.min_requests)
+        found = quantile_moves(one, axis, judged, _RANK, params.warn_slower)
+        if found:
+            moves[name] = found
     flat = [move.p_value for of_name in moves.values() for move in of_name]
     adjusted = iter(benjamini_hochberg(flat).adjusted.tolist())
-    usual = axis.reference()[paths.whole.index].astype(np.float64)
+    usual = paths.whole.by_day[axis.reference()].sum(axis=0)
     least = params.min_ms
-    if (paths.whole.n * usual).sum() > 0:
-        p95 = paths.whole.quantile(axis.reference().astype(np.float64), np.array([_RANK]))[0]
+    if usual.any():
+        p95 = paths.whole.quantile_of(usual, np.array([_RANK]))[0]
         least = max(least, params.min_share_of_request * float(p95))
     return [
         _Measure(
@@ -254,7 +260,7 @@ def _whole(
             message=f"{len(moved)} of {len(found)} stages became slower: "
             f"{worst.message[0].lower()}{worst.message[1:]}",
         )
-    n = int(paths.whole.n[paths.axis.window(7)[paths.whole.index]].sum())
+    n = int(paths.whole.calls[paths.axis.window(7)].sum())
     deff = max(measure.moves[-1].deff for measure in measures)
     mde = mde_proportion(1 - _RANK, max(n, 1), deff)
     if mde > params.max_mde:

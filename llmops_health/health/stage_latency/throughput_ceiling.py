@@ -188,9 +188,12 @@ def figure(
 
 
 def _peaks(hours: pl.DataFrame) -> dict[date, float]:
-    of_requests = hours.filter((pl.col("stage") == REQUEST) & (pl.col("n") > 0))
-    peaks = of_requests.group_by("day").agg(pl.col("n").max()).sort("day")
-    return {day: float(n) for day, n in peaks.iter_rows()}
+    of_requests = (hours["stage"] == REQUEST) & (hours["n"] > 0)
+    days, n = (hours[name].filter(of_requests).to_list() for name in ("day", "n"))
+    peaks: dict[date, float] = {}
+    for day, requests in zip(days, n, strict=True):
+        peaks[day] = max(peaks.get(day, 0.0), float(requests))
+    return peaks
 
 
 def _forecast(peaks: dict[date, float], day: date, params: Params) -> PeakForecast:
@@ -212,20 +215,24 @@ def _loads(
     params: Params,
 ) -> list[_Load]:
     """Return each stage at the forecast peak, the busiest first."""
-    most = dict(hours.group_by("stage").agg(pl.col("max_parallel").max()).iter_rows())
     loads = []
     for stage in sums.stages:
         found = sums.per_request(sums.time(stage, "total"), params.level)
         if found is None or not found.estimate > 0:
             continue
         given = params.concurrency.get(f"{feature.id}.{stage}", params.concurrency.get(stage))
-        servers = given if given is not None else int(most.get(stage, 0))
+        servers = given if given is not None else _most_at_once(hours, stage)
         if servers < 1:
             continue
         seconds = Interval(*(max(0.0, x) / 1_000 for x in (found.estimate, found.lo, found.hi)))
         busy = _busy(forecast.peak, seconds, servers)
         loads.append(_Load(stage, servers, given is None, seconds, busy))
     return sorted(loads, key=lambda load: (-load.busy.estimate, load.stage))
+
+
+def _most_at_once(hours: pl.DataFrame, stage: str) -> int:
+    most = hours["max_parallel"].filter(hours["stage"] == stage).max()
+    return most if isinstance(most, int) else 0
 
 
 def _busy(peak: Interval, seconds: Interval, servers: int) -> Interval:

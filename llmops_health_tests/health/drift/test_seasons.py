@@ -13,10 +13,10 @@ MONDAY = date(2026, 3, 2)
 
 
 def test_unknown_counts_only_without_production() -> None:
-    table = pl.DataFrame({"run_kind": ["prod", "unknown", "eval"]})
-    assert _seasons.production(table)["run_kind"].to_list() == ["prod"]
-    assert _seasons.production(table.slice(1))["run_kind"].to_list() == ["unknown"]
-    assert _seasons.production(table.slice(2)).is_empty()
+    kind = pl.Series(["prod", "unknown", "eval"])
+    assert _seasons.is_production(kind).to_list() == [True, False, False]
+    assert _seasons.is_production(kind[1:]).to_list() == [True, False]
+    assert _seasons.is_production(kind[2:]).to_list() == [False]
 
 
 def test_days_without_rows_keep_their_place() -> None:

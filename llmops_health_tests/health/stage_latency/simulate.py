@@ -9,6 +9,7 @@ import numpy.typing as npt
 import polars as pl
 
 from llmops_health.config import Feature
+from llmops_health.health import History
 from llmops_health.kernels.histograms import log_bin
 
 Floats = npt.NDArray[np.float64]
@@ -59,7 +60,7 @@ def ago(days: int) -> date:
 
 def known_on(rows: pl.DataFrame, day: date, n_days: int) -> pl.DataFrame:
     """Cut a daily table as the runner does."""
-    return rows.filter(pl.col("day").is_between(day - timedelta(days=n_days - 1), day))
+    return History(rows).until(day, n_days)
 
 
 def as_table(rows: pl.DataFrame, schema: Schema) -> pl.DataFrame:

@@ -26,7 +26,7 @@ from llmops_health_tests.health.stage_latency.simulate import (
 )
 
 STAGES = {"retrieve": 700.0, "llm": 300.0, REQUEST: 800.0}
-EVEN = even(35, 20, STAGES)
+EVEN = even(35, 20, STAGES).sort("day")
 PEAKS = hours(35, 7_200, {"retrieve": 1})
 SLOWER = times(
     np.random.default_rng(1),
