@@ -150,15 +150,18 @@ def _words(text: str) -> set[str]:
     return set(_WORD.findall(text))
 
 
-def _imported(module: ModuleType) -> Iterator[str]:
+@cache
+def _imported(module: ModuleType) -> tuple[str, ...]:
+    found: list[str] = []
     for node in ast.walk(_tree(module)):
         if isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return tuple(found)
 
 
-def _statuses(module: ModuleType) -> Iterator[Status]:
-    """Yield the statuses that a module gives, not those that it only compares or ranks."""
+@cache
+def _statuses(module: ModuleType) -> frozenset[Status]:
+    """Return the statuses that a module gives, not those that it only compares or ranks."""
     tree = _tree(module)
     compared = {
         id(inner)
@@ -168,7 +171,9 @@ def _statuses(module: ModuleType) -> Iterator[Status]:
             (node.left, *node.comparators) if isinstance(node, ast.Compare) else node.elts
         )
     }
+    given: set[Status] = set()
     for node in ast.walk(tree):
         match node:
             case ast.Attribute(value=ast.Name(id="Status"), attr=name) if id(node) not in compared:
-                yield Status[name]
+                given.add(Status[name])
+    return frozenset(given)
