@@ -26,7 +26,7 @@ MAY_IMPORT = {
              f"{OURS}.text"},
     "ledger": {"cryptography", "pyarrow", "yaml", f"{OURS}.kernels", f"{OURS}.ledger",
                f"{OURS}.storage.locks"},
-    "bom": {"boolean", "cyclonedx", "jsonschema", "license_expression", "packageurl", "polars",
+    "bom": {"boolean", "cyclonedx", "jsonschema_rs", "license_expression", "packageurl", "polars",
             *(f"{OURS}.{name}" for name in ("bom", "config", "health.bom", "kernels",
                                                 "ledger.dsse"))},
     "exports.py": set(),

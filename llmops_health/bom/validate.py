@@ -7,21 +7,20 @@ and that package URLs can be read, is ours to check.
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
-from zlib import crc32
 
 if TYPE_CHECKING:
-    from cyclonedx.validation.json import JsonStrictValidator
-    from jsonschema import ValidationError
+    from jsonschema_rs import Draft7Validator, ValidationError
 
 MOST_ERRORS = 50
-_PLAIN_ADDRESS = re.compile(
-    r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]"
-    r"|%[0-9A-Fa-f]{2})*)*"
+SPECS = ("1.6", "1.7")
+_BASE = "http://cyclonedx.org/schema/"
+_REFERRED = tuple(
+    f"{name}.SNAPSHOT.schema.json" for name in ("spdx", "jsf-0.82", "cryptography-defs")
 )
 
 
@@ -38,47 +37,42 @@ def refs(bom: dict[str, Any]) -> list[str]:
 
 
 def _of_schema(bom: dict[str, Any]) -> Iterator[str]:
-    validator = _validator(str(bom.get("specVersion")))
-    text = json.dumps(_without_plain_addresses(bom))
-    for error in validator.validate_str(text, all_errors=True) or ():
-        yield _told(error.data)
-
-
-def _without_plain_addresses(value: object, key: str = "") -> object:
-    """Return a document in which a short relative address stands for each plain one.
-
-    The validator's grammar of addresses takes 70 ms for each, which is a minute for a thousand
-    libraries. What is plainly one need not be parsed; all that is not is left for the grammar.
-    """
-    if isinstance(value, dict):
-        return {name: _without_plain_addresses(below, name) for name, below in value.items()}
-    if isinstance(value, list):
-        return [_without_plain_addresses(below, key) for below in value]
-    is_address = key in {"url", "endpoints"} and isinstance(value, str)
-    if is_address and _PLAIN_ADDRESS.fullmatch(str(value)):
-        # Still another one for another address: lists may have to be without repeats.
-        return f"x{crc32(str(value).encode()):x}"
-    return value
+    for error in _validator(str(bom.get("specVersion"))).iter_errors(bom):
+        yield _told(error)
 
 
 @cache
-def _validator(spec: str) -> JsonStrictValidator:
-    # Its schemas are in its package: nothing is fetched. The import takes 1.5 seconds.
-    from cyclonedx.schema import SchemaVersion  # noqa: PLC0415
-    from cyclonedx.validation.json import JsonStrictValidator  # noqa: PLC0415
+def _validator(spec: str) -> Draft7Validator:
+    from jsonschema_rs import Draft7, Draft7Validator, Registry  # noqa: PLC0415
 
-    known = {"1.6": SchemaVersion.V1_6, "1.7": SchemaVersion.V1_7}
-    if spec not in known:
-        raise ValueError(f"specVersion is {spec}; {' and '.join(known)} are written here.")
-    return JsonStrictValidator(known[spec])
+    if spec not in SPECS:
+        raise ValueError(f"specVersion is {spec}; {' and '.join(SPECS)} are written here.")
+    registry = Registry([(f"{_BASE}{name}", _schema(name)) for name in _REFERRED], draft=Draft7)
+    return Draft7Validator(
+        _schema(f"bom-{spec}.SNAPSHOT.schema.json"),
+        validate_formats=True,
+        registry=registry,
+        offline=True,
+    )
+
+
+def _schema(name: str) -> dict[str, Any]:
+    """Return an official schema, as the library of CycloneDX brings it: nothing is fetched."""
+    found: dict[str, Any] = json.loads(
+        files("cyclonedx.schema").joinpath("_res", name).read_text("utf-8")
+    )
+    return found
 
 
 def _told(error: ValidationError) -> str:
     """Return a schema's error in one line; of alternatives, what the nearest of them misses."""
-    while error.context:
-        error = max(error.context, key=lambda one: len(one.absolute_path))
+    while alternatives := [one for some in getattr(error.kind, "context", ()) for one in some]:
+        error = max(alternatives, key=lambda one: len(one.instance_path))
+    place = "".join(
+        f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.instance_path
+    )
     said = " ".join(error.message.split())
-    return f"{error.json_path}: {said if len(said) <= 200 else f'{said[:80]} ... {said[-110:]}'}"
+    return f"${place}: {said if len(said) <= 200 else f'{said[:80]} ... {said[-110:]}'}"
 
 
 def _of_refs(bom: dict[str, Any]) -> Iterator[str]:

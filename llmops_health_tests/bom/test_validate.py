@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -98,8 +100,8 @@ def unknown_key(bom: dict[str, Any]) -> None:
         (listed_twice, "dependencies has 2 entries of 'tool:find'"),
         (without_ref, "has no bom-ref"),
         (bad_package_url, ".purl: "),
-        (bad_licence, "'MIT-ish' is not one of"),
-        (number_as_metric, "0.7 is not of type 'string'"),
+        (bad_licence, '"MIT-ish" is not one of'),
+        (number_as_metric, '0.7 is not of type "string"'),
         (bad_serial_number, "$.serialNumber: "),
         (bad_address, "endpoints[0]: "),
         (bad_percent, "externalReferences[0].url: "),
@@ -119,3 +121,22 @@ def test_a_fault_is_caught(fault: Fault, said: str) -> None:
 def test_another_version_of_the_standard_is_refused() -> None:
     with pytest.raises(ValueError, match="specVersion is 1"):
         errors(world.bare().document | {"specVersion": "1.4"})
+
+
+def test_a_wrong_moment_is_caught() -> None:
+    bom = world.full().document
+    bom["metadata"]["timestamp"] = "yesterday"
+    [said] = errors(bom)
+    assert said.startswith("$.metadata.timestamp: ")
+
+
+def test_validation_brings_no_slow_library_in() -> None:
+    slow = ("jsonschema", "rfc3987_syntax", "lark")
+    code = (
+        "import sys\n"
+        "from llmops_health.bom.validate import errors\n"
+        "assert errors({'specVersion': '1.6'})\n"
+        f"print([name for name in {slow!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
