@@ -26,7 +26,7 @@ from llmops_health.storage.warehouse import Warehouse
 # Each holds 200 MB of libraries.
 MAX_PROCESSES = 4
 # Features times days below which starting a process takes longer than it saves.
-_FEWEST = 20
+_FEWEST = 30
 _THREADS = "POLARS_MAX_THREADS"
 
 
