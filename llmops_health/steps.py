@@ -5,7 +5,7 @@ Each loads its tables, calls a pure function and stores the result; none decides
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -36,8 +36,8 @@ CODEBOOK_DAYS = 28
 COMPACT_ABOVE = 0.6
 
 
-# Sampled inputs of the last weeks are what candidates are picked from.
-TEXT_DAYS = 28
+# Candidates are picked from the inputs sampled in two weeks, the last day among them.
+TEXT_DAYS = 14
 _SQL_TYPES = {pl.Date: "date", pl.String: "varchar", pl.Int64: "bigint", pl.Float64: "double"}
 CANDIDATE_TABLES = {
     table: {name: _SQL_TYPES[kind] for name, kind in schema.items()}
@@ -85,7 +85,13 @@ def embed_texts(warehouse: Warehouse, day: Day) -> dict[str, int]:
         ).fetchone()
         first = day.first - timedelta(CODEBOOK_DAYS) if waiting and waiting[0] else day.first
         of_week = day.first - timedelta(matching.WINDOW_DAYS - 1)
-        texts_at_hand(connection, warehouse, min(first, of_week), day.last, only_samples=True)
+        texts_at_hand(
+            connection,
+            warehouse,
+            min(first, of_week),
+            day.last,
+            of=("summary__text_samples", "summary__user_calls", "summary__compared_calls"),
+        )
         samples = frame(
             connection,
             "select samples.*, texts.text from summary__text_samples as samples"
@@ -112,9 +118,8 @@ def embed_texts(warehouse: Warehouse, day: Day) -> dict[str, int]:
             " where calls.day between $first and $last",
             {"first": of_week, "last": day.last},
         )
-    made = vectors.build(samples, cases, codebooks, first=day.first, last=day.last)
+    made = vectors.build(samples, cases, codebooks, compared, first=day.first, last=day.last)
     made["summary__style"] = style.measure(asked)
-    made |= matching.match(compared, first=day.first, last=day.last)
     readable = style.readable_days(samples)
     readable_of = {"summary__style": style.readable_days(asked)}
     readable_of |= dict.fromkeys(matching.TABLES, matching.readable_days(compared))
@@ -167,22 +172,17 @@ def pick_cases(config: Config, warehouse: Warehouse, day: Day) -> dict[str, int]
     retire: list[pl.DataFrame] = []
     watched = judge.features(config, warehouse)
     with warehouse.read() as connection:
-        first = day.last - timedelta(TEXT_DAYS)
-        texts_at_hand(connection, warehouse, first, day.last, only_samples=True)
+        first = day.last - timedelta(TEXT_DAYS - 1)
+        texts_at_hand(connection, warehouse, first, day.last, of=("summary__text_samples",))
         for feature in watched:
             given = {"feature_id": feature.id, "day": day.last}
-            new = _frames(connection, candidates.REFRESH_SQL, given)
-            refresh.append(
-                candidates.refresh_candidates(
-                    day.last,
-                    feature,
-                    new["samples"],
-                    new["cases"],
-                    new["feedback"],
-                    new["labels"],
-                )
-            )
-            old = _frames(connection, candidates.RETIREMENT_SQL, given)
+            known = {
+                name: frame(connection, query, given)
+                for name, query in (candidates.REFRESH_SQL | candidates.RETIREMENT_SQL).items()
+            }
+            new = (known[name] for name in ("samples", "cases", "feedback", "labels"))
+            refresh.append(candidates.refresh_candidates(day.last, feature, *new))
+            old = {name: known[name] for name in candidates.RETIREMENT_SQL}
             retire.append(candidates.retirement_candidates(day.last, feature, **old))
     last = Day(day.last, day.last)
     return {
@@ -194,12 +194,6 @@ def pick_cases(config: Config, warehouse: Warehouse, day: Day) -> dict[str, int]
             ("health__retirement_candidates", retire),
         )
     }
-
-
-def _frames(
-    connection: duckdb.DuckDBPyConnection, queries: Mapping[str, str], given: Mapping[str, object]
-) -> dict[str, pl.DataFrame]:
-    return {name: frame(connection, query, given) for name, query in queries.items()}
 
 
 def export_refresh(config: Config, feature_id: str) -> tuple[Path, int]:
@@ -273,25 +267,22 @@ def texts_at_hand(
     first: date,
     last: date,
     *,
-    only_samples: bool = False,
+    of: Sequence[str] = (),
 ) -> None:
     """Give a connection `core__contents` of some days and of eval cases, each text once.
 
-    With `only_samples`, of the calls the sampled inputs alone, which are few of a large day's.
+    With tables in `of`, of the calls the inputs in these alone, which are few of a large day's.
     """
     connection.execute(contents.view_sql(warehouse).replace("view core", "temp view all", 1))
     given: dict[str, object] = {"first": first.isoformat(), "last": last.isoformat()}
     sampled = ""
-    if only_samples:
-        sampled = (
-            " and sha256 in (select input_sha256 from summary__text_samples"
-            " where day between $first_day and $last_day"
-            " union all select input_sha256 from summary__user_calls"
-            " where day between $first_day and $last_day"
-            " union all select input_sha256 from summary__compared_calls"
-            " where day between $first_day and $last_day"
-            " union all select input_sha256 from core__eval_cases)"
-        )
+    if of:
+        hashes = ["select input_sha256 from core__eval_cases"]
+        hashes += [
+            f"select input_sha256 from {table} where day between $first_day and $last_day"
+            for table in of
+        ]
+        sampled = f" and sha256 in ({' union all '.join(hashes)})"
         given |= {"first_day": first, "last_day": last}
     connection.execute(
         "create temp table core__contents as"

@@ -6,6 +6,7 @@ Both are for people who want to know more; no verdict reads them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from llmops_health import judge, progress
 from llmops_health.config import Config, Feature
 from llmops_health.exports import file_name
 from llmops_health.findings import CheckParams
-from llmops_health.health import Check, discover
+from llmops_health.health import MODES, discover
 from llmops_health.power import cards
 from llmops_health.power.quiet import REPLAY_DAYS
 from llmops_health.report import evidently_report
@@ -44,20 +45,25 @@ def power_cards(
     features = list(watched)
     alarms = _alarmed_days(warehouse, day)
     made: dict[str, list[cards.PowerCard]] = {feature.id: [] for feature in features}
-    for at, check in enumerate(discover()):
-        progress.report(0.3 + 0.6 * at / len(discover()), f"replaying {check.mode}.{check.name}")
-        tables = judge.load(check, warehouse, _replayed(check, day))
-        for feature in features:
-            made[feature.id].append(
-                cards.power_card(
-                    check,
-                    tables,
-                    feature,
-                    params_of[check.mode][check.name],
-                    day,
-                    alarmed=alarms.get((feature.id, check.mode, check.name), ()),
+    for mode in MODES:
+        checks = [check for check in discover() if check.mode == mode]
+        # A check may look back further than it is replayed, or not as far.
+        loaded = [replace(one, history_days=max(REPLAY_DAYS, one.history_days)) for one in checks]
+        histories = judge.Histories(judge.load_all(loaded, warehouse, Day(day, day), list(made)))
+        for check, read in zip(checks, loaded, strict=True):
+            done = discover().index(check) / len(discover())
+            progress.report(0.3 + 0.6 * done, f"replaying {check.mode}.{check.name}")
+            for feature in features:
+                made[feature.id].append(
+                    cards.power_card(
+                        check,
+                        histories.known(read, feature.id, day),
+                        feature,
+                        params_of[check.mode][check.name],
+                        day,
+                        alarmed=alarms.get((feature.id, check.mode, check.name), ()),
+                    )
                 )
-            )
     for feature_id, rows in made.items():
         warehouse.replace_frame(
             "health__power_cards",
@@ -92,10 +98,6 @@ def card_table(warehouse: Warehouse, day: date) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
-
-
-def _replayed(check: Check, day: date) -> Day:
-    return Day(day - timedelta(days=max(0, REPLAY_DAYS - check.history_days)), day)
 
 
 def _alarmed_days(warehouse: Warehouse, day: date) -> dict[tuple[str, str, str], list[date]]:

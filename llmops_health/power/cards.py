@@ -252,9 +252,9 @@ def _smallest(replay: Replay, starts: list[int], n_standard: int) -> float | Non
 
 
 def _is_found(replay: Replay, share: float, starts: list[int], needed: float) -> bool:
-    n_missed = 0
-    for start in starts:
-        n_missed += not replay.finds(share, start)
-        if len(starts) - n_missed < needed:
-            return False
-    return True
+    n_found = 0
+    for n_left, start in zip(reversed(range(len(starts))), starts, strict=True):
+        n_found += replay.finds(share, start)
+        if n_found >= needed or n_found + n_left < needed:
+            break
+    return n_found >= needed

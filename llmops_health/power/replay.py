@@ -1,12 +1,13 @@
 """Judging a quiet history day by day, and the same history with a change put into it.
 
 A change counts as found where the check rings within a week of its start on a day on which it
-does not ring without the change. Only `Check.judge` judges, on the tables of the check.
+does not ring without the change. Only the check judges, on its own tables; of what it finds the
+whole feature is listened to, so that it is asked for nothing after that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import date
 from typing import Final
 
@@ -42,6 +43,10 @@ class Replay:
         self._quiet, self._seed = quiet, seed
         self._history = {name: History(rows) for name, rows in quiet.tables.items()}
         self._n_known = min(check.history_days, quiet.n_days)
+        first = quiet.day(quiet.n_days)
+        self._before_change = {
+            name: quiet.tables[name].filter(pl.col("day") >= first) for name in self.changing
+        }
         self._changed: dict[float, dict[str, History]] = {}
         self._rings: dict[int, bool] = {}
 
@@ -78,12 +83,13 @@ class Replay:
 
     def finds(self, share: float, start: int) -> bool:
         """Whether a change of a share of the rows, from a place on, is found."""
-        places = [start + days for days in _JUDGED_AFTER]
-        return any(
-            self._is_alarm(self._with_change(share, start, place), place)
-            and not self.rings_quietly(place)
-            for place in places
-        )
+        return any(self._rings_anew(share, start, start + days) for days in _JUDGED_AFTER)
+
+    def _rings_anew(self, share: float, start: int, place: int) -> bool:
+        if self._rings.get(place):
+            return False
+        changed = self._with_change(share, start, place)
+        return self._is_alarm(changed, place) and not self.rings_quietly(place)
 
     def _day(self, place: int) -> date:
         return self._quiet.day(place)
@@ -99,25 +105,22 @@ class Replay:
                     history.until(before, self._n_known - n_changed),
                     changed[name].until(day, n_changed),
                 ]
-                known[name] = pl.concat(parts)
+                known[name] = pl.concat(parts, rechunk=True)
             else:
                 known[name] = history.until(day, self._n_known)
         return known
 
     def _all_changed(self, share: float) -> dict[str, History]:
         if share not in self._changed:
-            first = self._day(self._quiet.n_days)
-            changed = {}
-            for at, name in enumerate(self.changing):
-                rng = np.random.default_rng((self._seed, at))
-                rows = self._quiet.tables[name].filter(pl.col("day") >= first)
-                changed[name] = History(shocked(name, rows, share, rng))
-            self._changed[share] = changed
+            self._changed[share] = {
+                name: History(shocked(name, rows, share, np.random.default_rng((self._seed, at))))
+                for at, (name, rows) in enumerate(self._before_change.items())
+            }
         return self._changed[share]
 
     def _is_alarm(self, known: dict[str, pl.DataFrame], place: int) -> bool:
-        found = self._check.judge(self._feature, self._day(place), known, self._params)
-        return of_the_whole(found).status in ALARMS
+        day = self._day(place)
+        return of_the_whole(self._check, known, self._feature, self._params, day).status in ALARMS
 
 
 def judged_as_it_is(
@@ -125,10 +128,25 @@ def judged_as_it_is(
 ) -> Finding:
     """Judge the newest day on the rows as they are; return the finding of the whole."""
     known = {n: History(rows).until(day, check.history_days) for n, rows in tables.items()}
-    return of_the_whole(check.judge(feature, day, known, params))
+    return of_the_whole(check, known, feature, params, day)
 
 
-def of_the_whole(findings: Iterable[Finding]) -> Finding:
-    """Return the finding that speaks for the whole feature; the first where none says so."""
-    listed = list(findings)
-    return next((one for one in listed if not one.segment), listed[0])
+def of_the_whole(
+    check: Check,
+    known: Mapping[str, pl.DataFrame],
+    feature: Feature,
+    params: CheckParams,
+    day: date,
+) -> Finding:
+    """Return the finding that speaks for the whole feature; the first where none says so.
+
+    Most checks yield it first, and judge the parts of a feature only when asked for more.
+    """
+    if not params.enabled:
+        return check.judge(feature, day, known, params)[0]
+    given = {name: known[name] for name in check.reads}
+    found = iter(check.run(feature=feature, day=day, params=params, **given))
+    first = next(found)
+    if not first.segment:
+        return first
+    return next((one for one in found if not one.segment), first)

@@ -78,12 +78,12 @@ class Warehouse:
     @contextmanager
     def write(self, name: str = "working") -> Iterator[duckdb.DuckDBPyConnection]:
         """Open a working database alone, in one transaction that an error rolls back."""
-        with self._lock(EXCLUSIVE):
-            with self._attached({name: self.work / f"{name}.duckdb"}) as connection:
-                connection.execute(f"use {name}")
-                connection.execute("begin transaction")
-                yield connection
-                connection.execute("commit")
+        path = self.work / f"{name}.duckdb"
+        with self._lock(EXCLUSIVE), self._attached({name: path}) as connection:
+            connection.execute(f"use {name}")
+            connection.execute("begin transaction")
+            yield connection
+            connection.execute("commit")
 
     @contextmanager
     def read(self, *, with_macros: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -7,7 +7,8 @@ import configures the root logger.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -28,8 +29,11 @@ DIMENSION: Final = 256
 # A prompt is about what its first page is about; reading on costs time in proportion.
 MAX_CHARACTERS: Final = 2_000
 
-# Bounds memory: 2,000 characters are at most 8,000 tokens, 1,024 texts at most 100 MB.
-_TEXTS_PER_BATCH: Final = 1_024
+# Bounds memory: a million characters are at most four million tokens, of 4 bytes each.
+_CHARACTERS_PER_BATCH: Final = 1_000_000
+# Texts that are not cut: with names of tokens or the tokenizer's own space, or a space at the end.
+_WHOLE: Final = re.compile(r"</?s>|<unk>|\u2581| \Z")
+_WORD: Final = re.compile(" +[^ ]+")
 _WEIGHTS: Final = "weights/l2_supercat_256.safetensors"
 _TOKENIZER: Final = "tokenizers/l2_supercat_tokenizer_config.json"
 
@@ -40,6 +44,25 @@ class _Model:
 
     tokenizer: Tokenizer
     embedding: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedded:
+    """Texts, each once and in their order, and a unit vector of each."""
+
+    texts: list[str]
+    vectors: npt.NDArray[np.float32]
+    _place: dict[str, int]
+
+    @classmethod
+    def of(cls, *columns: Iterable[str | None]) -> Embedded:
+        """Read every text of some columns once."""
+        texts = sorted({text for column in columns for text in column if text is not None})
+        return cls(texts, embed(texts), {text: at for at, text in enumerate(texts)})
+
+    def places(self, texts: Iterable[str]) -> npt.NDArray[np.int64]:
+        """Return where texts of these columns stand in `texts`, shape (n,)."""
+        return np.array([self._place[text] for text in texts], dtype=np.int64)
 
 
 def embed(texts: Sequence[str | None]) -> npt.NDArray[np.float32]:
@@ -76,25 +99,58 @@ def embed(texts: Sequence[str | None]) -> npt.NDArray[np.float32]:
     if not len(texts):
         return vectors
     model = _load()
-    for start in range(0, len(texts), _TEXTS_PER_BATCH):
-        batch = [(text or "")[:MAX_CHARACTERS] for text in texts[start : start + _TEXTS_PER_BATCH]]
+    start = 0
+    for batch in _batches(texts):
         sums = _token_counts(batch, model) @ model.embedding
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
         np.divide(sums, lengths, out=vectors[start : start + len(batch)], where=lengths > 0)
+        start += len(batch)
     return vectors
+
+
+def _batches(texts: Sequence[str | None]) -> Iterator[list[str]]:
+    batch: list[str] = []
+    n_characters = 0
+    for text in texts:
+        batch.append((text or "")[:MAX_CHARACTERS])
+        n_characters += len(batch[-1])
+        if n_characters >= _CHARACTERS_PER_BATCH:
+            yield batch
+            batch, n_characters = [], 0
+    if batch:
+        yield batch
 
 
 def _token_counts(texts: Sequence[str], model: _Model) -> csr_array:
     """Count tokens per text, shape (n_texts, n_vocabulary).
 
-    Counts times embedding is the pooling without a padded (text, token, dimension) array.
+    Counts times embedding is the pooling without a padded (text, token, dimension) array. No
+    token reaches over the space before a word, so each distinct word is tokenized once.
     """
-    encodings = model.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-    rows = [encoding.ids for encoding in encodings]
-    ends = np.cumsum([0, *map(len, rows)])
-    columns = np.fromiter(chain.from_iterable(rows), dtype=np.int32, count=ends[-1])
+    rows = [_words(text) for text in texts]
+    words = list(chain.from_iterable(rows))
+    place = {word: at for at, word in enumerate(dict.fromkeys(words))}
+    of = np.fromiter(map(place.__getitem__, words), dtype=np.int64, count=len(words))
+    encodings = model.tokenizer.encode_batch_fast(list(place), add_special_tokens=False)
+    ids = [encoding.ids for encoding in encodings]
+    sizes = np.array([len(tokens) for tokens in ids], dtype=np.int64)
+    starts = np.cumsum(sizes) - sizes
+    tokens = np.fromiter(chain.from_iterable(ids), dtype=np.int32, count=sizes.sum())
+    ends = np.concatenate([[0], np.cumsum(sizes[of])])
+    # Tokens stay in the order of the text: sums in another order differ in their last digit.
+    columns = tokens[np.repeat(starts[of] - ends[:-1], sizes[of]) + np.arange(ends[-1])]
     ones = np.ones(len(columns), dtype=np.float32)
-    return csr_array((ones, columns, ends), shape=(len(rows), len(model.embedding)))
+    ends_of_text = ends[np.cumsum([0, *map(len, rows)])]
+    return csr_array((ones, columns, ends_of_text), shape=(len(rows), len(model.embedding)))
+
+
+def _words(text: str) -> list[str]:
+    """Cut a text before its spaces; the space before a word is the tokenizer's to add."""
+    if _WHOLE.search(text):
+        return [text]
+    if text[:1] == " " or "  " in text:
+        return [word[1:] for word in _WORD.findall(f" {text}")]
+    return text.split(" ")
 
 
 @cache

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Final
 
 import numpy as np
@@ -122,13 +122,10 @@ def words_of(text: str) -> frozenset[str]:
 @lru_cache(maxsize=20_000)
 def _words(text: str) -> frozenset[str]:
     tokens = _TOKEN.findall(_NUMBER.sub("#", text.lower()))[:_MOST_WORDS]
-    pairs = (f"{one} {two}" for one, two in pairwise(tokens))
     # A number is no name: it would tell the years and prices of a topic.
-    return frozenset(
-        word
-        for word in (*tokens, *pairs)
-        if len(word) <= _LONGEST_WORD and any(letter.isalpha() for letter in word)
-    )
+    names = {token for token in {*tokens} if any(map(str.isalpha, token))}
+    pairs = [f"{one} {two}" for one, two in pairwise(tokens) if one in names or two in names]
+    return frozenset([word for word in (*names, *pairs) if len(word) <= _LONGEST_WORD])
 
 
 Words = frozenset[str]
@@ -136,9 +133,9 @@ Words = frozenset[str]
 
 def _most_telling(own: list[Words], near: list[list[Words]]) -> list[str]:
     """Return the words that are in most inputs beyond their neighbours, at most 3."""
-    counts = Counter(word for words in own for word in words)
+    counts = Counter(chain.from_iterable(own))
     frequent = {word for word, n in counts.items() if n >= MIN_INPUTS}
-    of_near = Counter(word for rows in near for words in rows for word in words & frequent)
+    of_near = Counter(chain.from_iterable(words & frequent for rows in near for words in rows))
     # Neighbours weigh alike: every input has as many.
     excess = {word: counts[word] - of_near[word] / max(len(near[0]), 1) for word in frequent}
     ranked = sorted(excess, key=lambda word: (-excess[word], word))
@@ -148,9 +145,8 @@ def _most_telling(own: list[Words], near: list[list[Words]]) -> list[str]:
 def _measured(chosen: Iterable[str], own: list[Words], near: list[list[Words]]) -> Values:
     wanted = frozenset(chosen)
     has = np.array([not wanted.isdisjoint(words) for words in own], dtype=np.float64)
-    share = np.array(
-        [float(np.mean([not wanted.isdisjoint(words) for words in rows])) for rows in near]
-    )
+    has_near = np.array([[not wanted.isdisjoint(words) for words in rows] for rows in near])
+    share = has_near.mean(axis=1)
     return {
         "n": len(own),
         "n_with": int(has.sum()),

@@ -6,7 +6,7 @@ for when its texts are read. What was answered is no concern of this module.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
@@ -17,7 +17,7 @@ import polars as pl
 
 from llmops_health.kernels.matching import nearest_controls
 from llmops_health.kernels.odds_weights import odds_weights
-from llmops_health.text.embed import embed
+from llmops_health.text.embed import Embedded
 from llmops_health.text.likeness import Inputs, likeness
 from llmops_health.text.markers import Worded, marker_words
 
@@ -97,7 +97,16 @@ def readable_days(compared: pl.DataFrame) -> set[date]:
     }
 
 
-def match(compared: pl.DataFrame, *, first: date, last: date) -> dict[str, pl.DataFrame]:
+def rows_read(compared: pl.DataFrame, last: date) -> pl.DataFrame:
+    """Return the rows that `match` reads: with a text, of features that have evals."""
+    is_read = (pl.col("day") <= last) & pl.col("text").is_not_null()
+    rows = compared.filter(is_read & (pl.col("is_eval") | pl.col("is_sample")))
+    return rows.filter(pl.col("is_eval").any().over("feature_id"))
+
+
+def match(
+    compared: pl.DataFrame, *, first: date, last: date, read: Embedded | None = None
+) -> dict[str, pl.DataFrame]:
     """Return the tables of `TABLES` for the days `first` to `last`.
 
     Parameters
@@ -107,6 +116,8 @@ def match(compared: pl.DataFrame, *, first: date, last: date) -> dict[str, pl.Da
         before `first` on.
     first, last
         Days, both included. Rows after `last` are not looked at.
+    read
+        The texts, where they were embedded already.
 
     Returns
     -------
@@ -125,100 +136,109 @@ def match(compared: pl.DataFrame, *, first: date, last: date) -> dict[str, pl.Da
     eval inputs stand in for them. Odds weights bring production to the evals' mix of meaning and
     length.
     """
-    rows = compared.filter((pl.col("day") <= last) & pl.col("text").is_not_null())
-    found: list[pl.DataFrame] = []
-    words: list[pl.DataFrame] = []
-    for of_feature in rows.sort("feature_id", "day", "call_id").partition_by(
-        "feature_id", maintain_order=True
-    ):
-        if not of_feature["is_eval"].any():
-            continue
-        calls = _Calls.of(of_feature)
-        for day in sorted(set(of_feature["day"].to_list())):
-            if day >= first:
-                found += _matches(calls, day)
-                words += _words(calls, day)
+    rows = rows_read(compared, last).sort("feature_id", "day", "call_id")
+    matches: list[pl.DataFrame] = []
+    words: list[dict[str, object]] = []
+    for of_feature in rows.partition_by("feature_id", maintain_order=True):
+        calls = _Calls.of(of_feature, Embedded.of(of_feature["text"]) if read is None else read)
+        days = [day for day in of_feature["day"].unique().sort() if day >= first]
+        matches.append(_match_rows(calls, [one for day in days for one in _matches(calls, day)]))
+        words += [row for day in days for row in _words(calls, day)]
+    columns = [pl.col(name).cast(kind) for name, kind in _SCHEMAS["summary__matches"].items()]
+    nothing = pl.DataFrame(schema=_SCHEMAS["summary__matches"])
     return {
-        "summary__matches": _stack("summary__matches", found),
-        "summary__marker_words": _stack("summary__marker_words", words),
+        "summary__matches": pl.concat([nothing, *(rows.select(columns) for rows in matches)]),
+        "summary__marker_words": pl.DataFrame(words, schema=_SCHEMAS["summary__marker_words"]),
     }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Calls:
-    """The calls of one feature as arrays, and a unit vector each."""
+    """The calls of one feature as arrays, sorted by day, and a unit vector each."""
 
     feature_id: str
     day: npt.NDArray[np.datetime64]
-    call_id: npt.NDArray[np.object_]
+    call_id: pl.Series
     is_eval: Flags
-    is_sample: Flags
-    text: npt.NDArray[np.int64]
+    text: Ints
     texts: list[str]
     language: Ints
     length: Floats
     harness: Ints
+    question: Ints
+    """Text and harness as one number."""
+
     user: Ints
     bucket: Ints
     vectors: npt.NDArray[np.float32]
 
     @classmethod
-    def of(cls, rows: pl.DataFrame) -> _Calls:
-        """Embed each text once and leave out calls whose text has no known token."""
-        text = rows["text"].to_numpy()
-        texts, place = np.unique(text.astype(np.str_), return_inverse=True)
-        known = embed(texts.tolist())
-        has_content = np.asarray(known.any(axis=1))[place]
-        kept = rows.filter(pl.Series(has_content))
+    def of(cls, rows: pl.DataFrame, read: Embedded) -> _Calls:
+        """Leave out calls whose text has no known token."""
+        text = read.places(rows["text"])
+        has_content = np.asarray(read.vectors.any(axis=1))[text]
+        kept, text = rows.filter(pl.Series(has_content)), text[has_content]
+        harness = np.unique(kept["harness_key"].to_numpy(), return_inverse=True)[1]
         language = kept["input_language"].replace("und", None).cast(pl.Categorical).to_physical()
         return cls(
-            feature_id=kept["feature_id"][0] if len(kept) else "",
+            feature_id=rows["feature_id"][0],
             day=kept["day"].to_numpy().astype("datetime64[D]"),
-            call_id=kept["call_id"].to_numpy(),
+            call_id=kept["call_id"],
             is_eval=kept["is_eval"].to_numpy(),
-            is_sample=kept["is_sample"].to_numpy(),
-            text=place[has_content],
-            texts=texts.tolist(),
+            text=text,
+            texts=read.texts,
             language=language.cast(pl.Int64).fill_null(-1).to_numpy(),
             length=kept["ln_input_chars"].fill_null(0.0).to_numpy(),
-            harness=kept["harness_key"].to_numpy(),
+            harness=harness,
+            question=text * (harness.max(initial=0) + 1) + harness,
             user=kept["user_key"].to_numpy(),
             bucket=kept["bucket"].to_numpy().astype(np.int64),
-            vectors=known[place[has_content]],
+            vectors=read.vectors[text],
         )
 
     def inputs(self, rows: Ints) -> Inputs:
         """Return the inputs of some calls."""
         return Inputs(self.vectors[rows], self.length[rows], self.language[rows])
 
-    def within(self, day: date, days: int) -> Flags:
-        """Return which calls are of the last `days` days up to a day."""
+    def within(self, day: date, days: int, *, is_eval: bool) -> Ints:
+        """Return the evals, or the sampled calls of production, of some days up to a day."""
         last = np.datetime64(day)
-        return np.asarray((self.day <= last) & (self.day > last - np.timedelta64(days)))
+        start = np.searchsorted(self.day, last - np.timedelta64(days - 1), side="left")
+        stop = np.searchsorted(self.day, last, side="right")
+        return np.flatnonzero(self.is_eval[start:stop] == is_eval) + start
 
 
-def _matches(calls: _Calls, day: date) -> Iterator[pl.DataFrame]:
-    today, window = calls.within(day, 1), calls.within(day, WINDOW_DAYS)
-    drawn = ~calls.is_eval & calls.is_sample
-    pool = np.flatnonzero(drawn & window)
-    if len(pool) < _MIN_POOL:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Matches:
+    """Calls of a day and what they are matched with, by their places."""
+
+    day: date
+    is_eval: bool
+    of: Ints
+    to: Ints
+    rank: Ints
+    similarity: npt.NDArray[np.floating]
+    caliper: float
+    weights: Floats
+
+
+def _matches(calls: _Calls, day: date) -> Iterator[_Matches]:
+    pool = calls.within(day, WINDOW_DAYS, is_eval=False)
+    seen = calls.within(day, 1, is_eval=False)
+    asked = _distinct(calls, calls.within(day, 1, is_eval=True))
+    recent = _distinct(calls, calls.within(day, WINDOW_DAYS, is_eval=True))
+    if len(pool) < _MIN_POOL or not (len(asked) or (len(recent) and len(seen))):
         return
-    probes = np.flatnonzero(drawn & today)
-    if not len(probes):
-        probes = pool
+    probes = seen if len(seen) else pool
     probes = probes[:: -(-len(probes) // _MAX_PROBES)]
     near = calls.vectors[probes] @ calls.vectors[pool].T
     near[calls.user[probes, None] == calls.user[pool]] = -1.0
-    asked = _distinct(calls, np.flatnonzero(calls.is_eval & today))
     if len(asked):
-        caliper = max(_quantile(near), _LEAST_CALIPER)
-        yield _eval_rows(calls, day, asked, pool, caliper)
-    recent = _distinct(calls, np.flatnonzero(calls.is_eval & window))
-    seen = np.flatnonzero(drawn & today)
+        yield _of_evals(calls, day, asked, pool, max(_quantile(near), _LEAST_CALIPER))
     if len(recent) and len(seen):
         stand_ins = np.linspace(0, len(pool), min(len(recent), len(pool) // 2), endpoint=False)
         caliper = _quantile(near[:, stand_ins.astype(np.int64)])
-        yield _production_rows(calls, day, recent, pool, seen, caliper)
+        yield _of_production(calls, day, recent, pool, seen, caliper)
 
 
 def _quantile(near: npt.NDArray[np.float32]) -> float:
@@ -227,12 +247,11 @@ def _quantile(near: npt.NDArray[np.float32]) -> float:
 
 def _distinct(calls: _Calls, rows: Ints) -> Ints:
     """Return the first call of each text and harness."""
-    keys = np.column_stack([calls.text[rows], calls.harness[rows]])
-    first = np.unique(keys, axis=0, return_index=True)[1]
+    first = np.unique(calls.question[rows], return_index=True)[1]
     return np.asarray(rows[np.sort(first)])
 
 
-def _eval_rows(calls: _Calls, day: date, asked: Ints, pool: Ints, caliper: float) -> pl.DataFrame:
+def _of_evals(calls: _Calls, day: date, asked: Ints, pool: Ints, caliper: float) -> _Matches:
     near = likeness(calls.inputs(asked), calls.inputs(pool))
     allowed = near.may_match & (near.cosine >= caliper)
     alike = allowed & (calls.harness[asked, None] == calls.harness[pool])
@@ -244,35 +263,34 @@ def _eval_rows(calls: _Calls, day: date, asked: Ints, pool: Ints, caliper: float
     value = np.take_along_axis(near.cosine, np.maximum(control, 0), axis=1)
     value[lonely] = np.minimum(value[lonely], caliper - 10.0**-_DECIMALS)
     at, rank = np.nonzero(control >= 0)
-    return _rows(
-        calls,
-        day,
-        asked[at],
-        pool[control[at, rank]],
+    return _Matches(
+        day=day,
         is_eval=True,
+        of=asked[at],
+        to=pool[control[at, rank]],
         rank=rank + 1,
         similarity=value[at, rank],
         caliper=caliper,
+        weights=np.full(len(at), np.nan),
     )
 
 
-def _production_rows(
+def _of_production(
     calls: _Calls, day: date, recent: Ints, pool: Ints, seen: Ints, caliper: float
-) -> pl.DataFrame:
+) -> _Matches:
     similarity = calls.vectors[seen] @ calls.vectors[recent].T
     nearest = similarity.argmax(axis=1)
-    weights = None
+    weights = np.full(len(seen), np.nan)
     if len(recent) >= _MIN_FOR_WEIGHTS:
         drawn = pool[:: -(-len(pool) // _MAX_PROBES)]
         x = _covariates(calls, np.concatenate([recent, drawn, seen]), len(recent) + len(drawn))
         target, source, rows = np.split(x, [len(recent), len(recent) + len(drawn)])
         weights = odds_weights(target, source, of=rows).round(_DECIMALS)
-    return _rows(
-        calls,
-        day,
-        seen,
-        recent[nearest],
+    return _Matches(
+        day=day,
         is_eval=False,
+        of=seen,
+        to=recent[nearest],
         rank=np.ones(len(seen), dtype=np.int64),
         similarity=similarity[np.arange(len(seen)), nearest],
         caliper=caliper,
@@ -296,54 +314,39 @@ def _covariates(calls: _Calls, rows: Ints, n_seen: int) -> Floats:
     return np.asarray((x - x[:n_seen].mean(axis=0)) / np.where(sd > 0, sd, 1.0))
 
 
-def _rows(
-    calls: _Calls,
-    day: date,
-    of: Ints,
-    to: Ints,
-    *,
-    is_eval: bool,
-    rank: Ints,
-    similarity: npt.NDArray[np.floating],
-    caliper: float,
-    weights: Floats | None = None,
-) -> pl.DataFrame:
+def _match_rows(calls: _Calls, found: Sequence[_Matches]) -> pl.DataFrame:
+    """Return what was found of a feature: a frame for each day would take as long as finding."""
+    if not found:
+        return pl.DataFrame(schema=_SCHEMAS["summary__matches"])
+    n = [len(one.of) for one in found]
+    days = np.array([one.day for one in found], dtype="datetime64[D]")
+    calipers = [round(one.caliper, _DECIMALS) for one in found]
+    similarity = np.concatenate([one.similarity for one in found]).astype(np.float64)
     return pl.DataFrame(
         {
-            "call_id": pl.Series(calls.call_id[of].tolist(), dtype=pl.String),
-            "rank": rank,
-            "match_call_id": pl.Series(calls.call_id[to].tolist(), dtype=pl.String),
-            "similarity": similarity.astype(np.float64).round(_DECIMALS),
+            "day": np.repeat(days, n),
+            "call_id": calls.call_id.gather(np.concatenate([one.of for one in found])),
+            "is_eval": np.repeat([one.is_eval for one in found], n),
+            "rank": np.concatenate([one.rank for one in found]),
+            "match_call_id": calls.call_id.gather(np.concatenate([one.to for one in found])),
+            "similarity": similarity.round(_DECIMALS),
+            "caliper": np.repeat(calipers, n),
+            "odds_weight": pl.Series(np.concatenate([one.weights for one in found])).fill_nan(None),
         }
-    ).with_columns(
-        day=pl.lit(day),
-        feature_id=pl.lit(calls.feature_id),
-        is_eval=pl.lit(is_eval),
-        caliper=pl.lit(round(caliper, _DECIMALS)),
-        odds_weight=pl.lit(None, pl.Float64) if weights is None else pl.Series(weights),
-    )
+    ).with_columns(feature_id=pl.lit(calls.feature_id))
 
 
-def _words(calls: _Calls, day: date) -> Iterator[pl.DataFrame]:
+def _words(calls: _Calls, day: date) -> list[dict[str, object]]:
     """Compare the words of the day's eval inputs with those of their neighbours."""
-    asked = np.flatnonzero(calls.is_eval & calls.within(day, 1))
+    asked = calls.within(day, 1, is_eval=True)
     # In the order of the texts, so that a suite is halved alike on every day.
     asked = asked[np.unique(calls.text[asked], return_index=True)[1]]
-    pool = np.flatnonzero(~calls.is_eval & calls.is_sample & calls.within(day, WINDOW_DAYS))
+    pool = calls.within(day, WINDOW_DAYS, is_eval=False)
     if len(pool) < _MIN_POOL or not len(asked):
-        return
+        return []
     evals, production = (
         Worded([calls.texts[i] for i in calls.text[rows]], calls.inputs(rows))
         for rows in (asked, pool)
     )
-    rows = marker_words(evals, production, calls.bucket[pool] % 2)
-    if rows:
-        yield pl.DataFrame(rows).with_columns(day=pl.lit(day), feature_id=pl.lit(calls.feature_id))
-
-
-def _stack(table: str, frames: list[pl.DataFrame]) -> pl.DataFrame:
-    schema = _SCHEMAS[table]
-    if not frames:
-        return pl.DataFrame(schema=schema)
-    columns = [pl.col(name).cast(kind) for name, kind in schema.items()]
-    return pl.concat(frame.select(columns) for frame in frames)
+    own: dict[str, object] = {"day": day, "feature_id": calls.feature_id}
+    return [{**own, **row} for row in marker_words(evals, production, calls.bucket[pool] % 2)]

@@ -122,7 +122,7 @@ def measure(samples: pl.DataFrame) -> pl.DataFrame:
     texts = samples.filter(pl.col("text").str.strip_chars() != "").with_columns(
         text=pl.col("text").str.strip_chars().str.slice(0, _READ_CHARS)
     )
-    told = texts.with_columns(_is_rephrased(texts)).with_columns(
+    told = texts.with_columns(is_rephrased=_is_rephrased(texts)).with_columns(
         style_version=pl.lit(STYLE_VERSION),
         is_keywords=_is_keywords(),
         is_courteous=_has_words(_COURTESIES) | pl.col("text").str.contains(_COURTESIES_UNSPACED),
@@ -161,19 +161,17 @@ def _is_keywords() -> pl.Expr:
 def _is_rephrased(texts: pl.DataFrame) -> pl.Series:
     """Tell for each row whether it is much like the user's input before it."""
     user = ["day", "feature_id", "user_key"]
-    rows = texts.select(
-        *user, "call_id", "started_at", place=pl.int_range(pl.len()),
-        words=pl.col("text").str.to_lowercase().str.extract_all(_WORD).list.unique(),
-    )  # fmt: skip
-    in_time = rows.sort(*user, "started_at", "call_id")
-    before = in_time.with_columns(
-        words_before=pl.col("words").shift(1).over(user),
-        since=pl.col("started_at") - pl.col("started_at").shift(1).over(user),
+    rows = texts.select(*user, "call_id", "started_at", "text", place=pl.int_range(pl.len()))
+    in_time = rows.sort(*user, "started_at", "call_id").with_columns(before=pl.col("text").shift(1))
+    is_same_user = pl.all_horizontal(
+        pl.col(name).eq_missing(pl.col(name).shift(1)) for name in user
     )
-    shared = pl.col("words").list.set_intersection("words_before").list.len()
-    n_all = pl.col("words").list.len() + pl.col("words_before").list.len() - shared
+    since = pl.col("started_at") - pl.col("started_at").shift(1)
+    # Telling words takes long: it is done for those that come soon after another alone.
+    soon = in_time.filter(is_same_user & (since <= _REPHRASED_WITHIN)).with_columns(
+        pl.col("text", "before").str.to_lowercase().str.extract_all(_WORD).list.unique()
+    )
+    shared = pl.col("text").list.set_intersection("before").list.len()
+    n_all = pl.col("text").list.len() + pl.col("before").list.len() - shared
     is_like = (shared >= _LEAST_SHARED * n_all) & (shared >= _LEAST_WORDS)
-    found = before.with_columns(
-        is_rephrased=((pl.col("since") <= _REPHRASED_WITHIN) & is_like).fill_null(value=False)
-    )
-    return found.sort("place")["is_rephrased"]
+    return rows["place"].is_in(soon.filter(is_like)["place"].implode())

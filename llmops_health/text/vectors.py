@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -20,7 +21,7 @@ import polars as pl
 from llmops_health.kernels.codebook import assign_cells, fit_codebook, suggest_cells
 from llmops_health.kernels.embedding import rff_features
 from llmops_health.text import matching, style
-from llmops_health.text.embed import EMBEDDER_VERSION, embed
+from llmops_health.text.embed import EMBEDDER_VERSION, Embedded, embed
 
 FloatMatrix = npt.NDArray[np.float64]
 
@@ -47,7 +48,7 @@ NOVELTY_QUANTILE: Final = 0.01
 NOVELTY_MARGIN: Final = 0.02
 
 _CODEBOOK_PREFIX: Final = f"{EMBEDDER_VERSION}/1/"
-_MAX_CACHED: Final = 50_000  # 1 kB each
+_ROWS_AT_ONCE: Final = 2_048  # of whole days; random features take 4 kB each
 _CASES_PER_BLOCK: Final = 1_024
 _EVER, _NEVER = -(2**62), 2**62  # before and after every time, in microseconds
 _SUM_DECIMALS: Final = 6  # sums that differ by rounding only are stored as the same numbers
@@ -108,6 +109,7 @@ TABLES: Final[dict[str, dict[str, str]]] = {
 _DTYPES: Final[dict[str, pl.DataType]] = {
     "date": pl.Date(),
     "varchar": pl.String(),
+    "boolean": pl.Boolean(),
     "integer": pl.Int32(),
     "bigint": pl.Int64(),
     "double": pl.Float64(),
@@ -133,36 +135,16 @@ class _Codebook:
         return np.where(similarity < self.min_similarity, NEW_TOPIC, cells), similarity.round(6)
 
 
-class _Vectors:
-    """Unit vectors by the hash of the text: a text that comes again is not read again."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, npt.NDArray[np.float32]] = {}
-
-    def of(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, FloatMatrix]:
-        """Return the rows whose text has a vector, and these vectors in their order."""
-        rows = rows.filter(pl.col("text").is_not_null())
-        texts = dict(rows.select("input_sha256", "text").iter_rows())
-        if len(self._known.keys() | texts.keys()) > _MAX_CACHED:
-            self._known.clear()
-        unread = [sha256 for sha256 in texts if sha256 not in self._known]
-        self._known.update(zip(unread, embed([texts[key] for key in unread]), strict=True))
-        if rows.is_empty():
-            return rows, np.empty((0, 0))
-        vectors = np.stack([self._known[key] for key in rows["input_sha256"]]).astype(np.float64)
-        has_content = vectors.any(axis=1)
-        return rows.filter(pl.Series(has_content)), vectors[has_content]
-
-
 def build(
     samples: pl.DataFrame,
     cases: pl.DataFrame,
     codebooks: pl.DataFrame,
+    compared: pl.DataFrame,
     *,
     first: date,
     last: date,
 ) -> dict[str, pl.DataFrame]:
-    """Return the tables of `TABLES` of this module for the days `first` to `last`.
+    """Return the tables of `TABLES`, but for those of `style`, for the days `first` to `last`.
 
     Parameters
     ----------
@@ -173,6 +155,9 @@ def build(
         Rows of `core__eval_cases` with their `text`.
     codebooks
         The rows of `summary__codebooks` so far.
+    compared
+        Rows of `summary__compared_calls` with their `text`, as `matching.match` takes them. They
+        are matched here because their texts are mostly samples, and each is embedded once.
     first, last
         Days, both included. Samples after `last` are not looked at.
 
@@ -191,36 +176,46 @@ def build(
     same days one at a time and in one call give the same codebook. Its `min_similarity` is the
     1st percentile, over these texts, of the cosine to the nearest centroid, less 0.02.
     """
-    vectors = _Vectors()
     books = _current(codebooks)
-    known = samples.filter(pl.col("day") <= last).sort("feature_id", "day", "call_id")
-    by_feature = known.partition_by("feature_id", maintain_order=True)
-    fitted: dict[str, _Codebook] = {}
-    for rows in by_feature:
-        feature_id: str = rows["feature_id"][0]
-        if feature_id not in books and (book := _fit(rows, vectors)) is not None:
-            fitted[feature_id] = book
-    books |= fitted
-    sums: list[pl.DataFrame] = []
-    placed: list[pl.DataFrame] = []
-    for rows in by_feature:
-        wanted = rows if fitted else rows.filter(pl.col("day") >= first)
-        for of_day in wanted.partition_by("day", maintain_order=True):
-            kept, z = vectors.of(of_day)
-            if kept.is_empty():
-                continue
-            if kept["day"][0] >= first:
-                sums.append(_sums(kept, z))
-            if kept["feature_id"][0] in books:
-                placed.append(_placed(kept, z, books[kept["feature_id"][0]]))
-    text_cells = _stack(placed)
-    return {
-        "summary__embeddings": _typed("summary__embeddings", _stack(sums)),
-        "summary__codebooks": _typed("summary__codebooks", _stack([codebooks, *_rows(fitted)])),
-        "summary__text_cells": _typed("summary__text_cells", text_cells),
-        "summary__cells": _typed("summary__cells", _counted(text_cells)),
-        "summary__eval_cells": _typed("summary__eval_cells", _placed_cases(cases, vectors, books)),
+    known = _with_text(samples.filter(pl.col("day") <= last)).sort("feature_id", "day", "call_id")
+    samples_of = _by_feature(known)
+    cases_of = _by_feature(_with_text(cases).sort("feature_id", "suite_id", "case_id"))
+    compared_of = _by_feature(matching.rows_read(compared, last))
+    fitted = {
+        feature_id: book
+        for feature_id, rows in samples_of.items()
+        if feature_id not in books and (book := _fit(rows)) is not None
     }
+    books |= fitted
+    made: dict[str, list[pl.DataFrame]] = {name: [] for name in TABLES if name not in style.TABLES}
+    made["summary__codebooks"] += [codebooks, *_rows(fitted)]
+    for feature_id in sorted({*samples_of, *cases_of, *compared_of}):
+        rows = samples_of.get(feature_id, known.clear())
+        own_cases = cases_of.get(feature_id, cases.clear())
+        own_compared = compared_of.get(feature_id, compared.clear())
+        if not fitted:
+            rows = rows.filter(pl.col("day") >= first)
+        read = Embedded.of(rows["text"], own_cases["text"], own_compared["text"])
+        book = books.get(feature_id)
+        for of_days, z in _blocks(rows, read):
+            made["summary__embeddings"].append(_sums(of_days, z, first))
+            if book is not None:
+                made["summary__text_cells"].append(_placed(of_days, z, book))
+        if book is not None:
+            made["summary__eval_cells"].append(_placed_cases(own_cases, read, book))
+        for name, found in matching.match(own_compared, first=first, last=last, read=read).items():
+            made[name].append(found)
+    made["summary__cells"].append(_counted(_stack(made["summary__text_cells"])))
+    return {name: _typed(name, _stack(parts)) for name, parts in made.items()}
+
+
+def _by_feature(rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    parts = rows.partition_by("feature_id", as_dict=True, maintain_order=True)
+    return {str(key[0]): part for key, part in parts.items()}
+
+
+def _with_text(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.filter(pl.col("text").is_not_null())
 
 
 def _current(codebooks: pl.DataFrame) -> dict[str, _Codebook]:
@@ -240,21 +235,21 @@ def _current(codebooks: pl.DataFrame) -> dict[str, _Codebook]:
     }
 
 
-def _fit(rows: pl.DataFrame, vectors: _Vectors) -> _Codebook | None:
+def _fit(rows: pl.DataFrame) -> _Codebook | None:
     """Fit on the rows up to the first day that completes them, or return None without one."""
-    texts = rows.filter(pl.col("text").is_not_null())
     n_days = (pl.col("day") - pl.col("day").min()).dt.total_days() + 1
     enough = ((pl.col("n") >= FIT_TEXTS) & (n_days >= FIT_DAYS)) | (
         (pl.col("n") >= THIN_FIT_TEXTS) & (n_days >= THIN_FIT_DAYS)
     )
-    seen = texts.group_by("day").len("n").sort("day").with_columns(pl.col("n").cum_sum())
+    seen = rows.group_by("day").len("n").sort("day").with_columns(pl.col("n").cum_sum())
     complete = seen.filter(enough)
     if complete.is_empty():
         return None
     fitted_on: date = complete["day"][0]
-    golden = texts.filter(pl.col("day") <= fitted_on)
+    golden = rows.filter(pl.col("day") <= fitted_on)
     every = np.linspace(0, len(golden), min(len(golden), MAX_FIT_TEXTS), endpoint=False)
-    _, z = vectors.of(golden[every.astype(np.int64)])
+    z = embed(golden["text"].gather(every.astype(np.int64)).to_list()).astype(np.float64)
+    z = z[z.any(axis=1)]
     if len(z) < THIN_FIT_TEXTS:
         return None
     book = fit_codebook(z, suggest_cells(len(z)), CODEBOOK_SEED)
@@ -268,14 +263,40 @@ def _fit(rows: pl.DataFrame, vectors: _Vectors) -> _Codebook | None:
     )
 
 
-def _sums(rows: pl.DataFrame, z: FloatMatrix) -> pl.DataFrame:
+def _blocks(rows: pl.DataFrame, read: Embedded) -> Iterator[tuple[pl.DataFrame, FloatMatrix]]:
+    """Yield a few whole days of rows at a time, those whose text has a vector, and the vectors."""
+    places = read.places(rows["text"])
+    has_content = np.asarray(read.vectors.any(axis=1))[places]
+    kept, places = rows.filter(pl.Series(has_content)), places[has_content]
+    starts = _first_of_days(kept)
+    first_of_blocks = np.unique(starts // _ROWS_AT_ONCE, return_index=True)[1]
+    for start, end in pairwise([*starts[first_of_blocks].tolist(), len(kept)]):
+        yield kept[start:end], read.vectors[places[start:end]].astype(np.float64)
+
+
+def _first_of_days(rows: pl.DataFrame) -> npt.NDArray[np.int64]:
+    return np.unique(rows["day"].to_numpy(), return_index=True)[1].astype(np.int64)
+
+
+def _sums(rows: pl.DataFrame, z: FloatMatrix, first: date) -> pl.DataFrame:
+    start = rows["day"].search_sorted(first)
+    rows, z = rows[start:], z[start:]
+    starts = _first_of_days(rows)
+    if not len(starts):
+        return pl.DataFrame()
+
+    spans = [slice(*ends) for ends in pairwise([*starts.tolist(), len(z)])]
+
+    def summed(values: FloatMatrix) -> FloatMatrix:
+        return np.stack([values[span].sum(axis=0) for span in spans]).round(_SUM_DECIMALS)
+
     phi = rff_features(z, seed=RFF_SEED, n_features=RFF_FEATURES, gamma=RFF_GAMMA)
-    return rows.select(pl.col("day", "feature_id").first()).with_columns(
+    return rows.select("day", "feature_id")[starts].with_columns(
         embedder_version=pl.lit(EMBEDDER_VERSION),
-        n=pl.lit(len(z)),
-        sum_z=_lists(z.sum(axis=0, keepdims=True).round(_SUM_DECIMALS)),
-        sum_phi=_lists(phi.sum(axis=0, keepdims=True).round(_SUM_DECIMALS)),
-        sumsq_phi=pl.lit(round(float((phi * phi).sum()), _SUM_DECIMALS)),
+        n=pl.Series(np.diff(starts, append=len(z))),
+        sum_z=_lists(summed(z)),
+        sum_phi=_lists(summed(phi)),
+        sumsq_phi=pl.Series(summed(np.einsum("ij,ij->i", phi, phi))),
     )
 
 
@@ -296,21 +317,16 @@ def _counted(text_cells: pl.DataFrame) -> pl.DataFrame:
     return text_cells.group_by(grain).len("n").sort(grain)
 
 
-def _placed_cases(
-    cases: pl.DataFrame, vectors: _Vectors, books: dict[str, _Codebook]
-) -> pl.DataFrame:
-    placed = []
-    for rows in cases.sort("feature_id", "suite_id", "case_id").partition_by("feature_id"):
-        book = books.get(rows["feature_id"][0])
-        if book is None:
-            continue
-        kept, z = vectors.of(rows)
-        if len(kept):
-            suites = kept["suite_id"].to_numpy()
-            nearest = [_nearest_earlier(kept, z, suites == suite) for suite in np.unique(suites)]
-            # Rows are in order of the suite, so the suites' results stand in order of the rows.
-            placed.append(_placed(kept, z, book).hstack(pl.concat(nearest)))
-    return _stack(placed)
+def _placed_cases(cases: pl.DataFrame, read: Embedded, book: _Codebook) -> pl.DataFrame:
+    z = read.vectors[read.places(cases["text"])].astype(np.float64)
+    has_content = z.any(axis=1)
+    kept, z = cases.filter(pl.Series(has_content)), z[has_content]
+    if kept.is_empty():
+        return pl.DataFrame()
+    suites = kept["suite_id"].to_numpy()
+    nearest = [_nearest_earlier(kept, z, suites == suite) for suite in np.unique(suites)]
+    # Rows are in order of the suite, so the suites' results stand in order of the rows.
+    return _placed(kept, z, book).hstack(pl.concat(nearest))
 
 
 def _nearest_earlier(

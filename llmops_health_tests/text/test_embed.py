@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib.util
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from llmops_health.text import embed as module
@@ -90,7 +92,12 @@ def test_no_token_reaches_over_the_space_before_a_word() -> None:
 
 def test_texts_embedded_together_are_each_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
-    monkeypatch.setattr(module, "embed", lambda texts: asked.append(len(texts)) or embed(texts))
+
+    def counted(texts: Sequence[str | None]) -> npt.NDArray[np.float32]:
+        asked.append(len(texts))
+        return embed(texts)
+
+    monkeypatch.setattr(module, "embed", counted)
     read = Embedded.of(["b", None, "a"], ["b", "c"])
     assert asked == [3]
     assert read.texts == ["a", "b", "c"]
