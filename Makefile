@@ -22,13 +22,15 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 demo: install
 	$(BIN)/llmops-health demo --folder $(DEMO) --days $(DAYS)
 
-# Frames are small: a second thread of Polars would only wait for the cores that the other tests have.
+# Frames and matrices are small: a second thread would only wait for the cores that other tests have.
+ALONE := POLARS_MAX_THREADS=1 OPENBLAS_NUM_THREADS=1
+
 test: install
-	POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist loadscope
+	$(ALONE) $(BIN)/python -m pytest -q -n $(JOBS) --dist loadscope
 
 # Without the tests marked slow.
 fast: install
-	POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist loadscope -m "not slow"
+	$(ALONE) $(BIN)/python -m pytest -q -n $(JOBS) --dist loadscope -m "not slow"
 
 lint: install
 	$(BIN)/ruff check .
