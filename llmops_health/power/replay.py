@@ -43,10 +43,6 @@ class Replay:
         self._quiet, self._seed = quiet, seed
         self._history = {name: History(rows) for name, rows in quiet.tables.items()}
         self._n_known = min(check.history_days, quiet.n_days)
-        first = quiet.day(quiet.n_days)
-        self._before_change = {
-            name: quiet.tables[name].filter(pl.col("day") >= first) for name in self.changing
-        }
         self._changed: dict[float, dict[str, History]] = {}
         self._rings: dict[int, bool] = {}
 
@@ -105,6 +101,7 @@ class Replay:
                     history.until(before, self._n_known - n_changed),
                     changed[name].until(day, n_changed),
                 ]
+                # In one piece: each of a check's many small steps takes longer on two.
                 known[name] = pl.concat(parts, rechunk=True)
             else:
                 known[name] = history.until(day, self._n_known)
@@ -112,10 +109,13 @@ class Replay:
 
     def _all_changed(self, share: float) -> dict[str, History]:
         if share not in self._changed:
-            self._changed[share] = {
-                name: History(shocked(name, rows, share, np.random.default_rng((self._seed, at))))
-                for at, (name, rows) in enumerate(self._before_change.items())
-            }
+            first = self._day(self._quiet.n_days)
+            changed = {}
+            for at, name in enumerate(self.changing):
+                rng = np.random.default_rng((self._seed, at))
+                rows = self._quiet.tables[name].filter(pl.col("day") >= first)
+                changed[name] = History(shocked(name, rows, share, rng))
+            self._changed[share] = changed
         return self._changed[share]
 
     def _is_alarm(self, known: dict[str, pl.DataFrame], place: int) -> bool:

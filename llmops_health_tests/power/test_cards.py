@@ -250,6 +250,18 @@ def test_cannot_tell_is_worth_a_card() -> None:
     assert card(world(1), Params(most=13), check).n_found == 8
 
 
+def test_a_check_is_asked_for_nothing_after_the_whole() -> None:
+    def parted(
+        summary__rates: pl.DataFrame, feature: Feature, day: date, params: Params
+    ) -> Iterator[Finding]:
+        *_, whole = too_many_errors(summary__rates, feature, day, params)
+        yield whole
+        raise AssertionError("The parts of the feature were judged for nothing.")
+
+    check = Check("drift", "too_many_errors", "", ("summary__rates",), 7, Params, parted)
+    assert card(world(1), check=check) == card(world(1))
+
+
 def test_rows_have_the_columns_of_the_table() -> None:
     table = rows([card(world(1)), card(world(1).clear())])
     assert table.columns == list(CARD_COLUMNS)
