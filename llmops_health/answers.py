@@ -124,7 +124,7 @@ def _answers(
     from threadpoolctl import threadpool_limits  # noqa: PLC0415 - looks for libraries
 
     # Products of small matrices: a second thread only waits for the first, and takes a core for it.
-    with threadpool_limits(1):
+    with threadpool_limits(1, user_api="blas"):
         return [
             _answer(check, histories, watched, own, day, run_id)
             for check, own in zip(checks, params, strict=True)

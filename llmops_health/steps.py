@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 import polars as pl
+from threadpoolctl import threadpool_limits
 
 from llmops_health import judge, sqlfiles
 from llmops_health.config import Config
@@ -71,6 +72,8 @@ def all_tables() -> dict[str, dict[str, str]]:
     }
 
 
+# A second thread of BLAS takes a core only to wait for the first: matrices are small.
+@threadpool_limits.wrap(limits=1, user_api="blas")  # type: ignore[untyped-decorator]
 def embed_texts(warehouse: Warehouse, day: Day) -> dict[str, int]:
     """Make the vector summaries of a range of days; return rows by table.
 
@@ -163,6 +166,7 @@ def roll_up(warehouse: Warehouse, day: Day) -> pl.DataFrame:
     return rows
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # type: ignore[untyped-decorator]
 def pick_cases(config: Config, warehouse: Warehouse, day: Day) -> dict[str, int]:
     """Make the refresh and retirement candidates of a range's last day; return rows by table.
 

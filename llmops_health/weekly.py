@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from threadpoolctl import threadpool_limits
 
 from llmops_health import judge, progress
 from llmops_health.config import Config, Feature
@@ -35,6 +36,7 @@ def without_card(config: Config, warehouse: Warehouse) -> list[Feature]:
     return [one for one in judge.features(config, warehouse) if one.id not in known]
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # type: ignore[untyped-decorator]
 def power_cards(
     warehouse: Warehouse,
     watched: Iterable[Feature],
