@@ -108,12 +108,12 @@ def _run(path: Path, name: str, day: Day | None, chosen: list[str] | None) -> Ma
 
 
 def _watch(own: OwnTime) -> None:
-    from llmops_health import judge, steps, weekly  # noqa: PLC0415
+    from llmops_health import answers, judge, steps, weekly  # noqa: PLC0415
     from llmops_health.ingest import land  # noqa: PLC0415
     from llmops_health.orchestration import assets  # noqa: PLC0415
     from llmops_health.report import plots  # noqa: PLC0415
     from llmops_health.storage import days  # noqa: PLC0415
 
-    own.watch(judge, steps, weekly, land, days, plots, Warehouse)
+    own.watch(answers, judge, steps, weekly, land, days, plots, Warehouse)
     # The rest of that module speaks to Dagster.
     own.watch(assets, only="make_table")
