@@ -1,20 +1,18 @@
 """What the checks of a mode answer: in this process, or where that pays, in several.
 
-Features are judged apart, so they are dealt out; nothing here says how one is judged. Judging is
-many small steps of Python, which threads would do one after the other.
+Features are judged apart, so they are dealt out; nothing here says how one is judged.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
-from llmops_health import judge, progress
+from llmops_health import judge, processes, progress
 from llmops_health.config import Feature
 from llmops_health.figures import Figure
 from llmops_health.findings import CheckParams
@@ -22,12 +20,6 @@ from llmops_health.health import Check, discover
 from llmops_health.report.plots import data_uri, svg
 from llmops_health.storage.day import Day
 from llmops_health.storage.warehouse import Warehouse
-
-# Each holds 200 MB of libraries.
-MAX_PROCESSES = 4
-# Features times days below which starting a process takes longer than it saves.
-_FEWEST = 30
-_THREADS = "POLARS_MAX_THREADS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,52 +47,32 @@ def answers(
     Parameters
     ----------
     n_processes
-        None: as many as Polars may have threads, up to `MAX_PROCESSES`, where there is work for
-        them.
+        None: as `processes.count` has it, and no more than features.
     """
     if n_processes is None:
-        n_processes = _n_processes(len(watched), len(day.days()))
-    keys = [check.key for check in checks]
-    if n_processes == 1:
+        n_processes = min(len(watched), processes.count(len(watched), len(day.days())))
+    if n_processes <= 1:
         return _answers(checks, warehouse, watched, params, day, run_id)
-    from joblib import Parallel, delayed  # noqa: PLC0415 - only where it pays
-
+    elsewhere = partial(
+        _answers_elsewhere,
+        path=warehouse.path,
+        memory_limit=warehouse.memory_limit,
+        keys=[check.key for check in checks],
+        params=params,
+        day=day,
+        run_id=run_id,
+    )
     shares = [watched[at::n_processes] for at in range(n_processes)]
-    with _one_thread_each():
-        found = Parallel(n_jobs=n_processes, batch_size=1)(
-            delayed(_answers_elsewhere)(
-                warehouse.path, warehouse.memory_limit, keys, share, params, day, run_id
-            )
-            for share in shares
-        )
+    found = list(processes.each(elsewhere, shares, n_processes))
     return [_together(parts) for parts in zip(*found, strict=True)]
 
 
-def _n_processes(n_features: int, n_days: int) -> int:
-    if n_features * n_days < _FEWEST:
-        return 1
-    return min(n_features, pl.thread_pool_size(), MAX_PROCESSES)
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Let processes that start meanwhile have one thread of Polars each."""
-    before = os.environ.get(_THREADS)
-    os.environ[_THREADS] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[_THREADS]
-        else:
-            os.environ[_THREADS] = before
-
-
 def _answers_elsewhere(
+    watched: Sequence[Feature],
+    *,
     path: Path,
     memory_limit: str | None,
     keys: Sequence[str],
-    watched: Sequence[Feature],
     params: Sequence[CheckParams],
     day: Day,
     run_id: str,

@@ -5,16 +5,17 @@ Both are for people who want to know more; no verdict reads them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
 from threadpoolctl import threadpool_limits
 
-from llmops_health import judge, progress
+from llmops_health import judge, processes, progress
 from llmops_health.config import Config, Feature
 from llmops_health.exports import file_name
 from llmops_health.findings import CheckParams
@@ -36,36 +37,38 @@ def without_card(config: Config, warehouse: Warehouse) -> list[Feature]:
     return [one for one in judge.features(config, warehouse) if one.id not in known]
 
 
-@threadpool_limits.wrap(limits=1, user_api="blas")  # type: ignore[untyped-decorator]
 def power_cards(
     warehouse: Warehouse,
     watched: Iterable[Feature],
     params_of: Mapping[str, Mapping[str, CheckParams]],
     day: date,
+    n_processes: int | None = None,
 ) -> dict[str, int]:
-    """Make the power cards of features as of a day; return how many checks were replayed."""
+    """Make the power cards of features as of a day; return how many checks were replayed.
+
+    Parameters
+    ----------
+    n_processes
+        None: as `processes.count` has it.
+    """
     features = list(watched)
-    alarms = _alarmed_days(warehouse, day)
+    n_processes = n_processes or processes.count(len(features), REPLAY_DAYS)
+    n_shares = min(n_processes, len(features))
+    shares = [features[at::n_shares] for at in range(n_shares)]
+    parts = [(mode, share) for mode in MODES for share in shares]
+    replay = partial(
+        _cards_of_mode,
+        path=warehouse.path,
+        memory_limit=warehouse.memory_limit,
+        params_of=params_of,
+        alarms=_alarmed_days(warehouse, day),
+        day=day,
+    )
     made: dict[str, list[cards.PowerCard]] = {feature.id: [] for feature in features}
-    for mode in MODES:
-        checks = [check for check in discover() if check.mode == mode]
-        # A check may look back further than it is replayed, or not as far.
-        loaded = [replace(one, history_days=max(REPLAY_DAYS, one.history_days)) for one in checks]
-        histories = judge.Histories(judge.load_all(loaded, warehouse, Day(day, day), list(made)))
-        for check, read in zip(checks, loaded, strict=True):
-            done = discover().index(check) / len(discover())
-            progress.report(0.3 + 0.6 * done, f"replaying {check.mode}.{check.name}")
-            for feature in features:
-                made[feature.id].append(
-                    cards.power_card(
-                        check,
-                        histories.known(read, feature.id, day),
-                        feature,
-                        params_of[check.mode][check.name],
-                        day,
-                        alarmed=alarms.get((feature.id, check.mode, check.name), ()),
-                    )
-                )
+    for done, found in enumerate(processes.each(replay, parts, n_processes), 1):
+        progress.report(0.3 + 0.6 * done / len(parts), f"replayed {parts[done - 1][0]}")
+        for card in found:
+            made[card.feature_id].append(card)
     for feature_id, rows in made.items():
         warehouse.replace_frame(
             "health__power_cards",
@@ -77,6 +80,38 @@ def power_cards(
     return {
         feature_id: sum(1 for card in rows if card.n_planted) for feature_id, rows in made.items()
     }
+
+
+@threadpool_limits.wrap(limits=1, user_api="blas")  # type: ignore[untyped-decorator]
+def _cards_of_mode(
+    part: tuple[str, Sequence[Feature]],
+    *,
+    path: Path,
+    memory_limit: str | None,
+    params_of: Mapping[str, Mapping[str, CheckParams]],
+    alarms: Mapping[tuple[str, str, str], Sequence[date]],
+    day: date,
+) -> list[cards.PowerCard]:
+    """Return the cards of one mode's checks on some features, check by check."""
+    mode, watched = part
+    checks = [check for check in discover() if check.mode == mode]
+    # A check may look back further than it is replayed, or not as far.
+    loaded = [replace(one, history_days=max(REPLAY_DAYS, one.history_days)) for one in checks]
+    warehouse = Warehouse(path, memory_limit=memory_limit)
+    feature_ids = [feature.id for feature in watched]
+    histories = judge.Histories(judge.load_all(loaded, warehouse, Day(day, day), feature_ids))
+    return [
+        cards.power_card(
+            check,
+            histories.known(read, feature.id, day),
+            feature,
+            params_of[check.mode][check.name],
+            day,
+            alarmed=alarms.get((feature.id, check.mode, check.name), ()),
+        )
+        for check, read in zip(checks, loaded, strict=True)
+        for feature in watched
+    ]
 
 
 def card_table(warehouse: Warehouse, day: date) -> str:

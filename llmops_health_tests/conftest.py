@@ -26,7 +26,7 @@ _LONGEST_FIRST = ("demo", "test_examples", "test_graph", "test_kill")
 def _shares_the_world(path: str) -> bool:
     """Whether a test file asks for the judged world."""
     source = Path(path)
-    return source.is_file() and "(demo: Path" in source.read_text("utf-8")
+    return source.is_file() and "demo: Path" in source.read_text("utf-8")
 
 
 class OneWorld(LoadScopeScheduling):  # type: ignore[misc]

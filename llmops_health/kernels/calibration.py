@@ -279,7 +279,7 @@ def corp(bins: ConfidenceBins) -> CorpDecomposition:
     base_rate = float(b.n_correct.sum() / b.total)
     recalibrated = isotonic_accuracy(b)
     return CorpDecomposition(
-        miscalibration=_pav_gain(b.n, b.mean_conf, b.accuracy),
+        miscalibration=float(_pav_gain(b.n, b.mean_conf, b.accuracy)),
         discrimination=float((b.n * (recalibrated - base_rate) ** 2).sum() / b.total),
         uncertainty=base_rate * (1 - base_rate),
     )
@@ -358,15 +358,18 @@ def miscalibration_null(
     if statistic == "debiased_l2":
         values = _debiased_l2(b, correct, edges, deff)
     else:
-        values = np.asarray([_pav_gain(b.n, p, row / b.n) for row in correct])
+        values = _pav_gain(b.n, p, correct / b.n)
     return float((1 + np.sum(values[1:] >= values[0])) / (1 + draws))
 
 
-def _pav_gain(n: FloatArray, conf: FloatArray, acc: FloatArray) -> float:
+def _pav_gain(n: FloatArray, conf: FloatArray, acc: FloatArray) -> FloatArray:
+    """Return the fall of the Brier score by isotonic regression of `acc`, shape (..., bins)."""
     from scipy.optimize import isotonic_regression  # noqa: PLC0415 - half a second of import
 
-    fitted = isotonic_regression(acc, weights=n).x
-    return float((n * ((conf - acc) ** 2 - (fitted - acc) ** 2)).sum() / n.sum())
+    rows = acc.reshape(-1, n.size)
+    fitted = np.stack([isotonic_regression(row, weights=n).x for row in rows]).reshape(acc.shape)
+    gain: FloatArray = (n * ((conf - acc) ** 2 - (fitted - acc) ** 2)).sum(axis=-1) / n.sum()
+    return gain
 
 
 @dataclass(frozen=True, slots=True, eq=False)
