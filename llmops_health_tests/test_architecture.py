@@ -35,9 +35,10 @@ MAY_IMPORT = {
               ("config", "findings", "health", "kernels", "power"))},
     "judge.py": {"duckdb", "polars", *(f"{OURS}.{name}" for name in
                  ("config", "figures", "findings", "health", "storage"))},
-    "answers.py": {"joblib", "polars", "threadpoolctl", *(f"{OURS}.{name}" for name in
-                   ("config", "figures", "findings", "health", "judge", "progress", "report.plots",
-                    "storage"))},
+    "processes.py": {"joblib", "polars"},
+    "answers.py": {"polars", "threadpoolctl", *(f"{OURS}.{name}" for name in
+                   ("config", "figures", "findings", "health", "judge", "processes", "progress",
+                    "report.plots", "storage"))},
     "ingest": {"duckdb", "orjson", "pyarrow", "yaml", *(f"{OURS}.{name}" for name in
                ("config", "contract", "ingest", "ledger.dvc", "progress", "storage", "text"))},
     "report": {"duckdb", "evidently", "jinja2", "numpy", "polars", "orjson",
