@@ -5,9 +5,9 @@ time goes, in seconds of processor time by leaving parts out: of 10.3 for the fi
 reading its columns as text takes 1.4, casts and rules 1.2, pseudonyms of persons 1.1, keys of rows
 0.6, handing over and staging 1.6, the table with DuckDB's compression 3.5, the digest of the file
 and the rest 0.9. Of texts that are not kept, hashes take 2.9 more and what is measured of them
-(language, refusals, hedges, format) 6.2. So of the goals that do not hold, 1.0 and the first 0.6
-are below what these duties take when nothing else is done, and the last 0.6 leaves no room for
-landing whole files or nothing.
+(language, refusals, hedges, format) 6.2. So the goals of 1.0 and, with texts, of 0.6 cannot be met:
+these duties alone take longer. That of 0.6 without texts would leave nothing for landing a file
+whole or not at all.
 """
 
 from __future__ import annotations
