@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -85,8 +85,9 @@ def demo(
         typer.echo(str(error), err=True)
         raise typer.Exit(WRONG) from None
     from llmops_health import terminal
+    from llmops_health.latest import latest
 
-    shown = _latest(_loaded(path))
+    shown = latest(_loaded(path))
     terminal.print_verdicts(shown)
     program, option = _program(), f"--config {path}"
     query = "select feature_id, mode, headline from latest_verdicts where status = 'failing'"
@@ -125,8 +126,9 @@ def run(
         typer.echo(str(error), err=True)
         raise typer.Exit(WRONG) from None
     from llmops_health import terminal
+    from llmops_health.latest import latest
 
-    terminal.print_verdicts(_latest(_loaded(path)))
+    terminal.print_verdicts(latest(_loaded(path)))
 
 
 @app.command(epilog="Example: llmops-health ingest --dry-run")
@@ -165,8 +167,9 @@ def status(
 ) -> None:
     """Print the latest verdicts; exit code 1 where one is failing."""
     from llmops_health import terminal
+    from llmops_health.latest import latest
 
-    shown = _latest(_loaded(config))
+    shown = latest(_loaded(config))
     if as_json:
         typer.echo(json.dumps(shown, indent=2))
     else:
@@ -372,35 +375,6 @@ def _progress() -> Iterator[None]:
             lambda share, what: shown.update(task, completed=share, description=what[:44])
         ):
             yield
-
-
-def _latest(loaded: Config) -> dict[str, Any]:
-    from llmops_health import acknowledgements
-    from llmops_health.config import acknowledgements_path
-    from llmops_health.storage.warehouse import open_published
-
-    connection = open_published(loaded.storage.path)
-    try:
-        rows = connection.execute(
-            "select day, feature_id, mode, status, n_checks, n_failed, headline"
-            " from latest_verdicts order by feature_id, mode"
-        ).fetchall()
-        said = acknowledgements.on_file(acknowledgements_path(loaded))
-        known = acknowledgements.is_known(connection)
-        alarms = acknowledgements.alarms(connection, said) if known else []
-    finally:
-        connection.close()
-    names = ("mode", "status", "n_checks", "n_failed", "headline")
-    features: dict[str, list[dict[str, Any]]] = {}
-    for _, feature_id, *verdict in rows:
-        features.setdefault(feature_id, []).append(dict(zip(names, verdict, strict=True)))
-    return {
-        "schema_version": 1,
-        "day": str(rows[0][0]) if rows else None,
-        "failing": sum(row[3] == "failing" for row in rows),
-        "features": [{"feature_id": key, "verdicts": given} for key, given in features.items()],
-        "alarms": [acknowledgements.as_json(alarm) for alarm in alarms],
-    }
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ def test_processes_that_are_started_have_one_thread_of_polars(
 
 def test_an_error_elsewhere_is_raised_here() -> None:
     with pytest.raises(TypeError, match="can't multiply"):
-        list(processes.each(square, ["x", "y"], 2))  # type: ignore[list-item]
+        list(processes.each(square, ["x", "y"], 2))  # type: ignore[arg-type]
 
 
 def test_little_work_stays_here() -> None:
