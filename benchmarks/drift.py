@@ -2,7 +2,7 @@
 
 Ours: `sql/summary/summary__histograms.sql` over three features of ten numbers each in `core__calls`
 on disk, then Wasserstein and KS from the histograms. "Reference kept" makes the current day's
-histograms only, as every night does; both run under `storage.memory_limit: 250MB`. Evidently: its
+histograms only, as every night does; both run under `storage.memory_limit: 200MB`. Evidently: its
 default preset over the same numbers as two pandas frames in memory; reading them is not timed. Ours
 runs in fresh processes before and after Evidently's one, and the median counts; exact distances are
 scipy's, of the raw values.
@@ -35,7 +35,7 @@ REFERENCE, CURRENT = date(2026, 10, 1), date(2026, 10, 2)
 SIDES = {"reference": REFERENCE, "current": CURRENT}
 MIN_SPEED, MIN_SPEED_KEPT = 60.0, 150.0
 MAX_PEAK_MB = 400.0
-MEMORY_LIMIT = "250MB"  # `storage.memory_limit`; what DuckDB reads twice it would keep otherwise
+MEMORY_LIMIT = "200MB"  # `storage.memory_limit`; what DuckDB reads twice it would keep otherwise
 MAX_KS_ERROR, MAX_W1_ERROR = 0.002, 0.004
 _WHOLE = frozenset(
     {
