@@ -2,8 +2,9 @@
 
 Two projects of the same features and traffic, 366 and 11 days long. The last day goes through the
 job `health_of_days`; fresh processes by turns, steps core to verdicts, ratio of medians. A third
-project of 100 days has all the history that any check reads: what 365 cost above it is the cost of
-mere length.
+project of 100 days has nearly all the history that checks read: what 365 cost above it is the cost
+of mere length. Above ten days most of the ratio is judging: of ten days a check that compares weeks
+says at once that it cannot tell.
 """
 
 from __future__ import annotations

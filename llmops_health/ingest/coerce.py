@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from llmops_health.contract import FIRST_DAY, Column, Kind, Table
+from llmops_health.columns import Column, Kind
+from llmops_health.contract import FIRST_DAY, Table
 from llmops_health.storage.staging import FAULT_SEPARATOR
 
 MAX_ROW_BYTES = 8 * 1024 * 1024

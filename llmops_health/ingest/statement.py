@@ -17,7 +17,8 @@ from pathlib import Path
 
 import duckdb
 
-from llmops_health.contract import Table, derived_columns, sha256_column, starts
+from llmops_health.columns import sha256_column
+from llmops_health.contract import Table, derived_columns, starts
 from llmops_health.ingest import coerce, readers
 from llmops_health.ingest.coerce import Coerced, fault, literal, quoted
 from llmops_health.ingest.expressions import Given, give

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from llmops_health import sqlfiles
-from llmops_health.contract import TABLES, Kind, Table
+from llmops_health.columns import Kind
+from llmops_health.contract import TABLES, Table
 from llmops_health.reference import lineage, markdown
 from llmops_health.reference.meanings import meaning
 from llmops_health.sqlfiles import SqlFile

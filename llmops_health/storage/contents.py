@@ -15,7 +15,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from llmops_health.contract import TABLES, Table, sha256_column
+from llmops_health.columns import sha256_column
+from llmops_health.contract import TABLES, Table
 from llmops_health.storage.warehouse import Warehouse
 
 KEPT = "kept"  # in place of the day, of texts whose table has no event time

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import duckdb
 
+from llmops_health.columns import Kind
 from llmops_health.config import Config
-from llmops_health.contract import BY_NAME, TABLES, Kind, Table
+from llmops_health.contract import BY_NAME, TABLES, Table
 from llmops_health.ingest import land, persons
 from llmops_health.storage import contents, retention
 from llmops_health.storage.engines import memory

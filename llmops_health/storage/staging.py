@@ -20,7 +20,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from llmops_health.contract import Kind, Table, sha256_column
+from llmops_health.columns import Kind, sha256_column
+from llmops_health.contract import Table
 from llmops_health.storage import hashes
 from llmops_health.storage.contents import KEPT
 from llmops_health.storage.warehouse import Warehouse

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from llmops_health.contract import TABLES, Column, Kind, Table
+from llmops_health.columns import Column, Kind
+from llmops_health.contract import TABLES, Table
 from llmops_health_tests.ingest.project import Project, call, lines
 
 NOON = datetime(2026, 10, 1, 12, 0, 0)  # noqa: DTZ001 - stored times are naive UTC

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from llmops_health.contract import BY_NAME, Kind
+from llmops_health.columns import Kind
+from llmops_health.contract import BY_NAME
 from llmops_health.kernels import ledger_record as kernel
 from llmops_health.kernels.ledger_record import FIELDS, HASHES, ledger_record
 
