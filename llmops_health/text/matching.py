@@ -203,7 +203,7 @@ class _Calls:
     def within(self, day: date, days: int, *, is_eval: bool) -> Ints:
         """Return the evals, or the sampled calls of production, of some days up to a day."""
         last = np.datetime64(day)
-        start = np.searchsorted(self.day, last - np.timedelta64(days - 1), side="left")
+        start = np.searchsorted(self.day, last - np.timedelta64(days - 1, "D"), side="left")
         stop = np.searchsorted(self.day, last, side="right")
         return np.flatnonzero(self.is_eval[start:stop] == is_eval) + start
 
