@@ -39,6 +39,8 @@ event_log_storage:
   class: PooledSqliteEventLog
   config: {base_dir: $base_dir}
 """
+# Without it Dagster shows a run among all runs, but not with its job.
+_OF_OUR_JOBS = {".dagster/repository": "__repository__@llmops_health.definitions"}
 
 
 class RunFailedError(RuntimeError):
@@ -165,7 +167,7 @@ def _execute(
 ) -> dict[str, int]:
     result = definitions.resolve_job_def(job).execute_in_process(
         instance=opened,
-        tags=tags,
+        tags=_OF_OUR_JOBS | tags,
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         raise_on_error=False,
     )

@@ -16,6 +16,11 @@ from llmops_health.report.page_reading import Reading
 from llmops_health.report.page_strips import NOT_JUDGED, STATES, State, state
 
 MOST_TO_DO = 6
+# Verdicts that say no state of health, now and before.
+_VERBS = {
+    "no_evidence": ("has no evidence", "had none"),
+    "not_applicable": ("does not apply", "did not apply"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +122,7 @@ def _to_do(feature: FeatureView, alarms: Sequence[CheckView]) -> ToDo:
     own = [view for view in alarms if view.feature_id == feature.id]
     told = []
     for found in (STATES["failing"], STATES["warning"]):
-        modes = [cell.title.lower() for cell in feature.cells if cell.state is found]
+        modes = [words(cell.mode, at_start=False) for cell in feature.cells if cell.state is found]
         if modes:
             told.append(f"{found.word}: {', '.join(modes)}")
     return ToDo(feature, "; ".join(told), own[0] if own else None, max(len(own) - 1, 0))
@@ -154,8 +159,12 @@ def _lines(change: Changes) -> list[tuple[str, str]]:
 
 
 def _turn(turn: Turn) -> str:
-    was = f", was {state(turn.before).word}" if turn.before else ", new"
-    return f"{turn.feature_id} {words(turn.mode).lower()} is {state(turn.now).word}{was}"
+    is_, was = (
+        _VERBS.get(name, (f"is {state(name).word}", f"was {state(name).word}"))[at]
+        for at, name in enumerate((turn.now, turn.before))
+    )
+    before = was if turn.before else "new"
+    return f"{turn.feature_id} {words(turn.mode, at_start=False)} {is_}, {before}"
 
 
 def _rest(n: int) -> str:

@@ -11,6 +11,7 @@ _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "Augu
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _SMALLEST_P = 1e-4
 _MINUS = "\N{MINUS SIGN}"
+_ACRONYMS = {"bom": "BOM", "sla": "SLA"}
 
 
 def places(*numbers: float | None) -> int:
@@ -129,12 +130,13 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def words(name: str) -> str:
-    """Return the name of a mode or check as words.
+def words(name: str, *, at_start: bool = True) -> str:
+    """Return the name of a mode or check as words, with a capital at the start of a line.
 
     Examples
     --------
-    >>> words("eval_rot")
-    'Eval rot'
+    >>> words("eval_rot"), words("bom"), words("eval_rot", at_start=False)
+    ('Eval rot', 'BOM', 'eval rot')
     """
-    return name.replace("_", " ").strip().capitalize()
+    told = " ".join(_ACRONYMS.get(part, part) for part in name.split("_") if part)
+    return sentence(told) if at_start else told

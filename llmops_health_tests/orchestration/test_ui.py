@@ -134,6 +134,13 @@ def test_the_range_that_was_judged_is_a_run_like_any_other(page: Page) -> None:
     keep(page, "runs")
 
 
+def test_a_run_of_the_command_line_stands_with_its_job(page: Page) -> None:
+    jobs = "/locations/llmops_health.definitions/jobs"
+    page.goto(f"{jobs}/health_of_days/runs", wait_until="domcontentloaded")
+    expect(page.get_by_text("Manually launched").first).to_be_visible()
+    keep(page, "job")
+
+
 def test_metadata_of_days_is_drawn(page: Page) -> None:
     page.goto(
         "/assets/health__calibration__overconfidence?view=overview", wait_until="domcontentloaded"

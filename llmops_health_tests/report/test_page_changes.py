@@ -85,3 +85,8 @@ def test_the_week_ends_seven_days_ago() -> None:
     ]
     assert date(2026, 10, 24) == DAY - timedelta(7)
     assert "was failing" in week
+
+
+def test_a_verdict_without_evidence_is_said_to_have_none() -> None:
+    lost = text(days(["PASS", "NOT_ENOUGH_DATA"]))
+    assert "<b>Evidence lost:</b> triage drift has no evidence, was healthy." in lost

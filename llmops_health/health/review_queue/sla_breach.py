@@ -204,10 +204,13 @@ def _growing(flow: _flow.Flow, growth: NetFlow, sla_h: float, params: Params) ->
 
 
 def _when(ahead: _Ahead, params: Params) -> str:
+    grows = f"; the backlog grows by {ahead.backlog.drift:.1f} a day"
+    most = f"the {ahead.limit:.0f} that can be done in time"
+    if ahead.backlog.now >= ahead.limit:
+        return f"{grows} and is above {most}"
     middle, first, last = ("later than a year" if d is None else str(d) for d in ahead.dates)
     return (
-        f"; the backlog grows by {ahead.backlog.drift:.1f} a day and passes the {ahead.limit:.0f} "
-        f"that can be done in time on {middle} [{first}, {last}], with chance "
+        f"{grows} and passes {most} on {middle} [{first}, {last}], with chance "
         f"{ahead.p_breach:.2f} within {params.lead_days} days"
     )
 

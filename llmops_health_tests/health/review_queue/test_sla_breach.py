@@ -70,6 +70,7 @@ def test_it_is_told_before_it_happens() -> None:
     assert early.value < 1.0
     assert "passes the" in early.message
     assert " on 2026-" in early.message
+    assert "is above the" in found[-1].message
 
 
 def test_queues_with_room_stay_quiet() -> None:
