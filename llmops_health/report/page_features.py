@@ -48,6 +48,11 @@ class ModeChecks:
     cell: Cell
     checks: tuple[CheckView, ...]
 
+    @property
+    def n(self) -> int:
+        """How many they are."""
+        return len(self.checks)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureView:
@@ -81,6 +86,26 @@ class FeatureView:
             "select mode, check_name, segment, status, message, action, evidence_sql\n"
             f"from latest_findings\nwhere feature_id = '{feature_id}'"
         )
+
+    @property
+    def passing(self) -> tuple[ModeChecks, ...]:
+        """The checks that pass, which are folded where others do not."""
+        return self._those(passing=True)
+
+    @property
+    def not_passing(self) -> tuple[ModeChecks, ...]:
+        """The checks that apply and do not pass: alarms, and those without evidence."""
+        return self._those(passing=False)
+
+    def _those(self, *, passing: bool) -> tuple[ModeChecks, ...]:
+        parts = (
+            ModeChecks(
+                mode.cell,
+                tuple(view for view in mode.checks if (view.lead.status == "PASS") is passing),
+            )
+            for mode in self.modes
+        )
+        return tuple(part for part in parts if part.checks)
 
     @property
     def needs_action(self) -> bool:

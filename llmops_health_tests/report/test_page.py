@@ -270,6 +270,21 @@ def test_evidence_that_is_missing_says_what_to_log() -> None:
     assert "To log: " in rows[0].text
 
 
+def test_only_checks_that_pass_are_folded() -> None:
+    rows = [finding("triage", status, check_name=name) for name, status in (
+        ("input_drift", "FAIL"), ("output_drift", "PASS"), ("feed_gap", "NOT_ENOUGH_DATA"),
+    )]  # fmt: skip
+    tree = parse(text(rows))
+    folded = {
+        title: row.within("details")
+        for row in tree.all("tr")
+        for title in ("Input drift", "Output drift", "Feed gap")
+        if row.text.startswith(title)
+    }
+    assert folded == {"Input drift": False, "Output drift": True, "Feed gap": False}
+    assert "1 check passes" in tree.text
+
+
 def test_every_check_of_the_page_is_explained() -> None:
     explained = {
         node["id"]: node.text for node in TREES["full"].all("li") if node["id"].startswith("check")
