@@ -39,8 +39,6 @@ event_log_storage:
   class: PooledSqliteEventLog
   config: {base_dir: $base_dir}
 """
-# Without it Dagster shows a run among all runs, but not with its job.
-_OF_OUR_JOBS = {".dagster/repository": "__repository__@llmops_health.definitions"}
 
 
 class RunFailedError(RuntimeError):
@@ -165,12 +163,15 @@ def _range(
 def _execute(
     definitions: dg.Definitions, opened: dg.DagsterInstance, job: str, tags: dict[str, str]
 ) -> dict[str, int]:
+    from llmops_health.orchestration import origin  # noqa: PLC0415
+
     result = definitions.resolve_job_def(job).execute_in_process(
         instance=opened,
-        tags=_OF_OUR_JOBS | tags,
+        tags=origin.tags() | tags,
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         raise_on_error=False,
     )
+    origin.note(opened, result.run_id, job)
     if not result.success:
         raise RunFailedError(_cause(result))
     counts: dict[str, int] = {}

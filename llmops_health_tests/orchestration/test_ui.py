@@ -139,6 +139,9 @@ def test_a_run_of_the_command_line_stands_with_its_job(page: Page) -> None:
     page.goto(f"{jobs}/health_of_days/runs", wait_until="domcontentloaded")
     expect(page.get_by_text("Manually launched").first).to_be_visible()
     keep(page, "job")
+    page.goto("/overview/timeline", wait_until="domcontentloaded")
+    expect(page.locator("a[href$='/jobs/health_of_days']").first).to_be_visible()
+    keep(page, "timeline")
 
 
 def test_metadata_of_days_is_drawn(page: Page) -> None:
