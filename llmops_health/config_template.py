@@ -13,7 +13,7 @@ TEMPLATE = """\
 storage:
   path: health.duckdb            # the file people open; working files and pages go beside it
   # memory_limit: 2GB            # what DuckDB may take in a run; left out, 80 % of the machine's
-engine: duckdb                   # who reduces logs: duckdb, or {spark: "sc://host:15002"}
+engine: duckdb                   # who reduces logs; the one engine of this version
 privacy:
   content: redacted              # what is kept of prompts and outputs: none, redacted or full
   user_id_key: ${LLMOPS_HEALTH_PEPPER:-}   # HMAC key of user ids; empty has one made for you
