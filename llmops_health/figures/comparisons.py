@@ -98,11 +98,14 @@ class Scatter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeatCell:
-    """What one row says of one column; `level` None is unknown, never bad or good."""
+    """What one row says of one column.
+
+    `level` None is unknown, never bad or good; a plain cell is a fact that is neither.
+    """
 
     row: str
     column: str
-    level: Literal["good", "partly", "bad"] | None
+    level: Literal["good", "partly", "bad", "plain"] | None
     text: str
 
 

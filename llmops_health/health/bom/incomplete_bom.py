@@ -129,7 +129,7 @@ def _cells(cluster: Cluster, states: States, least: float) -> Iterator[HeatCell]
         row=cluster.name, column="score", level=_level(points, least), text=f"{points:.0f}"
     )
     for column, n in zip(_COLUMNS, states, strict=True):
-        yield HeatCell(row=cluster.name, column=column, level=None, text=str(n))
+        yield HeatCell(row=cluster.name, column=column, level="plain", text=str(n))
 
 
 def _level(points: float, least: float) -> Literal["good", "partly", "bad"]:

@@ -213,7 +213,7 @@ def _shown(mode: str, checks: Mapping[str, bool], cells: Sequence[Cell]) -> Iter
         level = "good" if n == of else ("partly" if n else "bad")
         yield HeatCell(row=mode, column=column, level=level, text=f"{n} of {of}")  # type: ignore[arg-type]
     first = next((cell.name for cell in asked if cell.state == "missing"), "")
-    yield HeatCell(row=mode, column=_COLUMNS[2], level=None, text=first or "nothing")
+    yield HeatCell(row=mode, column=_COLUMNS[2], level="plain", text=first or "nothing")
 
 
 def _evidence(feature: Feature, day: date) -> str:

@@ -230,7 +230,7 @@ def _cells(one: Item) -> Iterator[HeatCell]:
     fresh: Level = None if one.age_days is None else ("bad" if one.is_expired else "good")
     yield HeatCell(row=one.name, column="evidence", level=fresh, text=aged)
     kind = f"{one.weight:g}, gate" if one.is_gate else f"{one.weight:g}"
-    yield HeatCell(row=one.name, column="weight", level=None, text=kind)
+    yield HeatCell(row=one.name, column="weight", level="plain", text=kind)
 
 
 def _evidence(feature: Feature, day: date) -> str:

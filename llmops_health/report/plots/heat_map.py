@@ -5,7 +5,8 @@ Columns that do not fit beside each other follow in a second table below the fir
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from math import ceil
 
 from llmops_health.figures import HeatCell, HeatMap
@@ -31,19 +32,20 @@ _SHAPES: dict[str, tuple[Shape, str]] = {
     "bad": ("diamond", "p-fail"),
 }
 _LEVELS = ("good", "partly", "bad")
+_PLAIN = "plain"
 _Cells = dict[tuple[str, str], HeatCell]
-_Placed = tuple[HeatCell, float, float, float]  # with its left, upper and lower end
+_Placed = tuple[HeatCell, float, float, float, float]  # with its left, right, upper and lower end
 
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """The rows and columns that are shown, and how wide names and cells are."""
+    """The rows and columns of a table, and how wide names and columns are."""
 
     rows: list[str]
     columns: list[str]
     names: list[list[str]]
     left: float
-    cell: float
+    widths: list[float]
 
 
 def draw(figure: HeatMap) -> Canvas:
@@ -64,15 +66,14 @@ def draw(figure: HeatMap) -> Canvas:
     )
     # Names give way where that spares a table.
     options = [_lay_out(columns, kept, cells, room) for room in _NAMES]
-    n_tables, per_table, shown = min(options, key=lambda option: option[0])
+    tables = min(options, key=len)
     if not kept or not columns:
         canvas.height = 60.0
         canvas.text(WIDTH / 2, 34, "Nothing to show.", "middle", "p-soft")
         return canvas
     top = axes.head(canvas, "", _key(cells)) - 6
-    for at in range(n_tables):
-        part = replace(shown, columns=columns[at * per_table : (at + 1) * per_table])
-        top = _table(canvas, part, cells, top) + 14
+    for table in tables:
+        top = _table(canvas, table, cells, top) + 14
     note = _note(len(more_rows), len(more_columns))
     canvas.height = top + (8 if note else -8)
     if note:
@@ -96,38 +97,63 @@ def _key(cells: _Cells) -> list[KeyItem]:
     return items
 
 
-def _lay_out(
-    columns: list[str], kept: list[str], cells: _Cells, names_room: float
-) -> tuple[int, int, _Shown]:
-    """Return how many tables there are, how many columns each has, and the places of all."""
+def _lay_out(columns: list[str], kept: list[str], cells: _Cells, names_room: float) -> list[_Shown]:
+    """Return the tables, as few as hold the columns, each with about as many."""
     names = [fold(clean(name) or "unnamed", names_room, 2) for name in kept]
     left = max((width(line) for lines in names for line in lines), default=0.0) + 8
     room = WIDTH - left
-    texts = [
-        clean(cells[row, column].text)
-        for row in kept
-        for column in columns
-        if (row, column) in cells
+    needs = [_need(name, [cells.get((row, name)) for row in kept], _TEXT) for name in columns]
+    wishes = [_need(name, [cells.get((row, name)) for row in kept], room) for name in columns]
+    parts: list[range] = []
+    for n_tables in range(1, len(columns) + 1):
+        size = ceil(len(columns) / n_tables)
+        parts = [
+            range(start, min(start + size, len(columns))) for start in range(0, len(columns), size)
+        ]
+        if all(sum(needs[at] for at in part) <= room for part in parts):
+            break
+    return [
+        _Shown(
+            kept,
+            [columns[at] for at in part],
+            names,
+            left,
+            _widths([needs[at] for at in part], [wishes[at] for at in part], room),
+        )
+        for part in parts
     ]
-    pieces = [word for name in columns for word in clean(name).split()]
-    widest = max((min(width(text, strong=True), _TEXT) for text in texts), default=0.0)
-    named = max((min(width(word), _TEXT) for word in pieces), default=0.0)
-    wide = max(widest + _MARK + 2 * _PAD, named + 4, _NARROWEST)
-    n_fit = max(1, int(room / wide))
-    n_tables = ceil(len(columns) / n_fit)
-    per_table = max(1, ceil(len(columns) / max(n_tables, 1)))
-    cell = min(room / per_table, max(_WIDEST, wide))
-    return n_tables, per_table, _Shown(kept, columns, names, left, cell)
+
+
+def _need(name: str, found: list[HeatCell | None], most: float) -> float:
+    """Return the width of a column whose texts and words are cut from `most` on."""
+    texts = [width(clean(one.text), strong=one.level == "bad") for one in found if one is not None]
+    words = [width(word) for word in clean(name).split()]
+    text = min(max(texts, default=0.0), most) + _MARK + 2 * _PAD
+    return max(text, min(max(words, default=0.0), most) + 4, _NARROWEST)
+
+
+def _widths(needs: list[float], wishes: list[float], room: float) -> list[float]:
+    """Share room out: to columns that would be cut, then to all up to a readable width."""
+    found = list(needs)
+    for wanted in (wishes, [max(_WIDEST, wish) for wish in wishes]):
+        lacks = [want - had for want, had in zip(wanted, found, strict=True)]
+        share = min(1.0, max(room - sum(found), 0.0) / max(sum(lacks), 1e-9))
+        found = [had + share * lack for had, lack in zip(found, lacks, strict=True)]
+    return found
 
 
 def _table(canvas: Canvas, shown: _Shown, cells: _Cells, top: float) -> float:
     """Draw one table and return where it ends."""
-    heads = [fold(clean(name) or "unnamed", shown.cell - 4, _HEADS) for name in shown.columns]
+    ends = list(accumulate(shown.widths, initial=shown.left))
+    heads = [
+        fold(clean(name) or "unnamed", wide - 4, _HEADS)
+        for name, wide in zip(shown.columns, shown.widths, strict=True)
+    ]
     n_lines = max(map(len, heads), default=0)
-    for at, lines in enumerate(heads):
+    for left, lines in zip(ends, heads, strict=False):
         for place, line in enumerate(lines):
             level = top + 6 + (n_lines - len(lines) + place) * _LINE
-            canvas.text(shown.left + at * shown.cell + 1, level, line, "start", "p-soft")
+            canvas.text(left + 1, level, line, "start", "p-soft")
     bottom: float = top + n_lines * _LINE
     placed: list[_Placed] = []
     for name, lines in zip(shown.rows, shown.names, strict=True):
@@ -136,31 +162,32 @@ def _table(canvas: Canvas, shown: _Shown, cells: _Cells, top: float) -> float:
             middle = (start + bottom) / 2 + 4 + (at - (len(lines) - 1) / 2) * _LINE
             canvas.text(shown.left - 8, middle, line, "end")
         placed += [
-            (cells[name, column], shown.left + at * shown.cell, start, bottom)
-            for at, column in enumerate(shown.columns)
+            (cells[name, column], left, right, start, bottom)
+            for column, (left, right) in zip(shown.columns, pairwise(ends), strict=True)
             if (name, column) in cells
         ]
-    for look in (*_LEVELS, None):
-        _cells(canvas, [one for one in placed if one[0].level == look], look, shown.cell)
+    for look in (*_LEVELS, _PLAIN, None):
+        _cells(canvas, [one for one in placed if one[0].level == look], look)
     return bottom
 
 
-def _cells(canvas: Canvas, placed: list[_Placed], look: str | None, wide: float) -> None:
+def _cells(canvas: Canvas, placed: list[_Placed], look: str | None) -> None:
     """Draw the cells of one level: all tints as one path and all marks as another."""
-    canvas.panels(
-        ((left + 1, top + 1, left + wide - 1, bottom - 1) for _, left, top, bottom in placed),
-        f"p-cell-{look or 'none'}",
-    )
-    marks = [(left + _PAD + 4, (top + bottom) / 2) for _, left, top, bottom in placed]
+    if look != _PLAIN:
+        canvas.panels(
+            ((left + 1, top + 1, right - 1, bottom - 1) for _, left, right, top, bottom in placed),
+            f"p-cell-{look or 'none'}",
+        )
+    marks = [(left + _PAD + 4, (top + bottom) / 2) for _, left, _, top, bottom in placed]
     if look in _SHAPES:
         canvas.shapes(marks, *_SHAPES[look])
     elif look == "good":
         canvas.dots(marks, "p-mark")
     is_strong = look == "bad"
-    for one, left, top, bottom in placed:
-        start = left + _PAD + (_MARK if look else 0)
+    for one, left, right, top, bottom in placed:
+        start = left + _PAD + (_MARK if look in _LEVELS else 0)
         text = clean(one.text) or look or "unknown"
-        cut = shorten(text, left + wide - start - 2, strong=is_strong)
+        cut = shorten(text, right - start - 2, strong=is_strong)
         canvas.text(start, (top + bottom) / 2 + 4, cut, "start", "p-strong" if is_strong else "")
 
 

@@ -225,7 +225,7 @@ def test_the_picture_has_a_row_for_each_mode_that_is_asked() -> None:
     assert "review_queue" not in shown.rows
     cells = {(cell.row, cell.column): (cell.level, cell.text) for cell in shown.cells}
     assert cells["stage_latency", "checks ready"] == ("bad", "0 of 4")
-    assert cells["stage_latency", "log first"] == (None, "spans.span_id")
+    assert cells["stage_latency", "log first"] == ("plain", "spans.span_id")
     assert len(cells) == 3 * len(shown.rows)
 
 

@@ -257,7 +257,7 @@ def shown(feature: Feature) -> list[Any]:
 def test_the_picture_says_each_item_in_words() -> None:
     cells = {(one.row, one.column): (one.level, one.text) for one in shown(but(owner=None))}
     assert cells["owner", "on record"] == ("bad", "no")
-    assert cells["owner", "weight"] == (None, "3, gate")
+    assert cells["owner", "weight"] == ("plain", "3, gate")
     assert cells["review", "evidence"] == ("good", "20 days")
 
 

@@ -59,6 +59,26 @@ def test_an_unknown_cell_says_so_and_one_that_is_not_there_is_a_gap() -> None:
     assert not drawn(parsed(gap), "p-cell-none")
 
 
+def test_a_plain_cell_is_words_alone() -> None:
+    fact = HeatCell(row="letters", column="seed", level="plain", text="3, gate")
+    shown = replace(FIGURE, cells=(*FIGURE.cells[:3], fact))
+    assert "3, gate" in words(shown)
+    assert not {"plain", "unknown"} & set(words(shown))
+    assert not drawn(parsed(shown), "p-cell-none")
+
+
+def test_a_column_of_long_words_takes_the_room_of_short_ones() -> None:
+    name = "calls.response_model_of_it"
+    rows = tuple(f"row {at}" for at in range(3))
+    cells = tuple(
+        HeatCell(row=row, column=column, level="good", text=text)
+        for row in rows
+        for column, text in (("ready", "1 of 2"), ("logged", "0 of 3"), ("first", name))
+    )
+    shown = words(replace(FIGURE, rows=rows, columns=("ready", "logged", "first"), cells=cells))
+    assert shown.count(name) == 3
+
+
 def test_cells_of_no_row_or_column_are_left_out() -> None:
     odd = HeatCell(row="other", column="seed", level="good", text="elsewhere")
     assert "elsewhere" not in words(replace(FIGURE, cells=(*FIGURE.cells, odd)))
