@@ -89,6 +89,7 @@ class Canvas:
         runs = _runs(_stepped(points, half))
         ends = [end for run in runs for end in zip(run[::2], run[1::2], strict=True)]
         self.path("".join(map(_route, ends)), classes)
+        self._avoid(point for point in points if point is not None)
 
     def area(
         self, upper: Sequence[Point | None], lower: Sequence[Point | None], classes: str

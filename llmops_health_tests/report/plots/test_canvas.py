@@ -68,6 +68,13 @@ def test_a_label_takes_the_first_place_that_hides_nothing() -> None:
     assert 'y="150"' in canvas.body
 
 
+def test_a_label_does_not_stand_on_a_dashed_level() -> None:
+    canvas = Canvas(300)
+    canvas.levels([(20, 96), (30, 96)], 5, "x")
+    assert canvas.label([(10, 100, "start"), (10, 150, "start")], "limit")
+    assert 'y="150"' in canvas.body
+
+
 def test_a_label_without_room_is_left_out() -> None:
     canvas = Canvas(300)
     canvas.text(10, 100, "judged")
